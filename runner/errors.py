@@ -1,0 +1,78 @@
+"""Who must hear of it decides the type.
+
+    RunnerError
+    ├── ToolError          the model: its tool call was wrong and it can mend it
+    ├── TrialError         the ledger: this trial ends with `status`, others go on
+    │   ├── LimitReached     a cap of money or time was met
+    │   ├── ModelFailure     the model's service refused or broke the conversation
+    │   └── SandboxFailure   the container or its channel is gone
+    └── OperatorError      the person at the terminal: `message`, then `exit_code`
+        ├── UsageError       2: the command or a file they wrote is wrong
+        └── EnvironmentProblem 3: the machine lacks something; the message says how to get it
+"""
+
+from typing import Literal
+
+Status = Literal["solved", "failed", "cap", "budget", "timeout", "blocked", "infra"]
+
+EXIT_OK = 0
+EXIT_NOT_SOLVED = 1
+EXIT_USAGE = 2
+EXIT_ENVIRONMENT = 3
+EXIT_BUDGET = 4
+EXIT_INTERRUPTED = 130
+
+
+class RunnerError(Exception):
+    """Everything this program raises on purpose."""
+
+
+class ToolError(RunnerError):
+    """Told to the model as an error result; the conversation goes on."""
+
+
+class TrialError(RunnerError):
+    """Ends one trial with `status`; recorded, never raised past the trial."""
+
+    status: Status = "infra"
+
+
+class LimitReached(TrialError):
+    """A limit of the trial was met: `budget` (USD) or `timeout` (seconds)."""
+
+    def __init__(self, message: str, status: Literal["budget", "timeout"]) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ModelFailure(TrialError):
+    """The model's service failed or refused for good.
+
+    `kind` is the vendor's own word for it (`authentication_error`, `overloaded_error`,
+    `connection`, ...), `request_id` the vendor's id when one came back.
+    """
+
+    def __init__(self, message: str, *, kind: str, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.request_id = request_id
+
+
+class SandboxFailure(TrialError):
+    """The container, its exec channel or the engine is gone."""
+
+
+class OperatorError(RunnerError):
+    """Shown to the operator without a traceback; the process exits with `exit_code`."""
+
+    exit_code: int = EXIT_USAGE
+
+
+class UsageError(OperatorError):
+    """The command line or a file the operator wrote is wrong."""
+
+
+class EnvironmentProblem(OperatorError):
+    """The machine lacks something; the message names the fix."""
+
+    exit_code = EXIT_ENVIRONMENT

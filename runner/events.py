@@ -1,0 +1,109 @@
+"""What happens in a trial, in the order it happens: the only side channel of the loop.
+
+The journal writes these events, the live display shows them, the database is built from
+them. Nothing else is recorded, and nothing is recorded twice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runner.errors import Status
+from runner.types import JsonObject, ProviderKind, Role, Usage
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    trial_id: str
+    run_id: str
+    arm: str
+    task: str
+    trial: int
+    attempt: int
+    provider_kind: ProviderKind
+    started_at: str  # ISO 8601, UTC; a label: durations come from a monotonic clock
+    manifest: JsonObject
+
+
+@dataclass(frozen=True)
+class CallReserved:
+    """Money set aside before a call is sent: its worst case in USD."""
+
+    trial_id: str
+    seq: int  # counts the trial's model calls from 1, whatever the role
+    iteration: int  # turn within the role's own conversation, from 1
+    role: Role
+    model: str
+    usd: float
+
+
+@dataclass(frozen=True)
+class CallSettled:
+    """A call that ended. With `error`, usage may be zero and the reserve stays spent."""
+
+    trial_id: str
+    seq: int
+    iteration: int
+    role: Role
+    model: str
+    usage: Usage
+    latency_s: float
+    stop_reason: str | None = None
+    request_id: str | None = None
+    error: str | None = None
+    detail: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ToolUsed:
+    """One tool use; `call_seq` is the model call that asked for it."""
+
+    trial_id: str
+    call_seq: int
+    iteration: int
+    role: Role
+    tool: str
+    seconds: float
+    exit_code: int | None
+    timed_out: bool
+    truncated: bool
+    output_chars: int
+    is_error: bool
+    summary: str  # one line for a person: the command, or the file edited
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The trial moved on: `sandbox`, `agent`, `harness`, `judge`."""
+
+    trial_id: str
+    name: str
+    seconds: float | None = None  # of the phase that ended; None when it begins
+
+
+@dataclass(frozen=True)
+class CheckDone:
+    trial_id: str
+    name: str
+    passed: bool
+    detail: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    trial_id: str
+    status: Status
+    success: bool
+    harness_green: bool
+    iterations: int  # turns of the lead (solo or orchestrator)
+    wall_s: float
+    model_s: float
+    tool_s: float
+    judge_s: float
+    wait_s: float
+    ended_at: str
+    reason: str  # one sentence: why it ended so
+    detail: JsonObject = field(default_factory=dict)
+
+
+Event = TrialStarted | CallReserved | CallSettled | ToolUsed | Phase | CheckDone | TrialEnded
+Record = Callable[[Event], None]
