@@ -1,0 +1,77 @@
+"""Settings of the machine and the person: environment variables and `.env`, in one place.
+
+What belongs to an arm, a task or a price is TOML; what belongs to where the program runs is
+here. Every name can also be set as an environment variable of the same name in capitals,
+with the prefix `RUNNER_` unless the vendor's own name is given below.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runner.config.loading import explain
+from runner.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Where things are and how to reach the models."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RUNNER_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    results: Path = Path("results")
+    db: Path | None = None  # default: trials.duckdb in `results`
+    cache: Path = ROOT / ".cache"
+    arms_dir: Path = ROOT / "runner" / "arms"
+    tasks_dir: Path = ROOT / "breakage"
+    rates_dir: Path = ROOT / "runner" / "rates"
+    prompts_dir: Path = ROOT / "runner" / "prompts"
+    card: str = "list-2026-11"  # the rate card budgets and live costs are reckoned with
+    db_wait_s: float = Field(default=30.0, ge=0)
+
+    bash_timeout_s: float = Field(default=120.0, gt=0)  # the default of the `bash` tool
+    bash_timeout_max_s: float = Field(default=600.0, gt=0)  # the most a model may ask for
+    judge_timeout_s: float = Field(default=900.0, gt=0)
+    call_timeout_s: float = Field(default=600.0, gt=0)  # one request to a model
+    call_deadline_s: float = Field(default=1200.0, gt=0)  # one call with all its retries
+
+    cpus: float = Field(default=2.0, gt=0)
+    memory_mb: int = Field(default=4096, ge=512)
+    pids: int = Field(default=512, ge=64)
+
+    base_image: str | None = Field(default=None, validation_alias="BASE_IMAGE")
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
+    ollama_host: str = Field(default="http://127.0.0.1:11434", validation_alias="OLLAMA_HOST")
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file."""
+        return self.db or self.results / "trials.duckdb"
+
+    @property
+    def journals(self) -> Path:
+        """The folder of append-only journals, one file a run."""
+        return self.results / "journal"
+
+    @property
+    def transcripts(self) -> Path:
+        """The folder of transcripts, one file a trial."""
+        return self.results / "transcripts"
+
+    @property
+    def changes(self) -> Path:
+        """The folder of what went to the judge, one tar a trial."""
+        return self.results / "changes"
+
+
+def load_settings() -> Settings:
+    """Read the environment and `.env`; raises `UsageError` naming the variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise UsageError(f"environment or .env: {explain(error)}") from error
