@@ -1,0 +1,1 @@
+"""The task images: their inputs, their trees, how they are built and found again."""
