@@ -1,14 +1,14 @@
 """Who must hear of it decides the type.
 
-    RunnerError
-    ├── ToolError          the model: its tool call was wrong and it can mend it
-    ├── TrialError         the ledger: this trial ends with `status`, others go on
-    │   ├── LimitReached     a cap of money or time was met
-    │   ├── ModelFailure     the model's service refused or broke the conversation
-    │   └── SandboxFailure   the container or its channel is gone
-    └── OperatorError      the person at the terminal: `message`, then `exit_code`
-        ├── UsageError       2: the command or a file they wrote is wrong
-        └── EnvironmentProblem 3: the machine lacks something; the message says how to get it
+RunnerError
+├── ToolError          the model: its tool call was wrong and it can mend it
+├── TrialError         the ledger: this trial ends with `status`, others go on
+│   ├── LimitReached     a cap of money or time was met
+│   ├── ModelFailure     the model's service refused or broke the conversation
+│   └── SandboxFailure   the container or its channel is gone
+└── OperatorError      the person at the terminal: `message`, then `exit_code`
+    ├── UsageError       2: the command or a file they wrote is wrong
+    └── EnvironmentProblem 3: the machine lacks something; the message says how to get it
 """
 
 from typing import Literal
@@ -49,13 +49,17 @@ class ModelFailure(TrialError):
     """The model's service failed or refused for good.
 
     `kind` is the vendor's own word for it (`authentication_error`, `overloaded_error`,
-    `connection`, ...), `request_id` the vendor's id when one came back.
+    `connection`, ...), `request_id` the vendor's id when one came back. `lost` is True when a
+    reply may have been made and billed that never arrived: its reserve stays spent.
     """
 
-    def __init__(self, message: str, *, kind: str, request_id: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, kind: str, request_id: str | None = None, lost: bool = True
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.request_id = request_id
+        self.lost = lost
 
 
 class SandboxFailure(TrialError):

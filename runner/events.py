@@ -38,7 +38,7 @@ class CallReserved:
 
 @dataclass(frozen=True)
 class CallSettled:
-    """A call that ended. With `error`, usage may be zero and the reserve stays spent."""
+    """A call that ended. With `lost`, its reply never arrived and its reserve stays spent."""
 
     trial_id: str
     seq: int
@@ -50,6 +50,7 @@ class CallSettled:
     stop_reason: str | None = None
     request_id: str | None = None
     error: str | None = None
+    lost: bool = False
     detail: JsonObject = field(default_factory=dict)
 
 

@@ -1,0 +1,192 @@
+"""The loop every arm runs: ask the model, run its tools, until it stops calling them."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from runner.agent.meter import Meter
+from runner.agent.text import first_line
+from runner.errors import ModelFailure, ToolError
+from runner.events import ToolUsed
+from runner.types import (
+    Message,
+    Model,
+    Reply,
+    Role,
+    Tool,
+    ToolCall,
+    ToolOutput,
+    ToolResult,
+    ToolSpec,
+    UserText,
+)
+
+DELEGATE = "delegate_to_executor"
+
+# How often in a row a reply that neither calls a tool nor says a word is asked again.
+EMPTY_REPLIES = 2
+
+# How a conversation ended: the model said it is done or blocked, or simply stopped talking
+# (`silent`); its turns were used up; it refused; or its context was full.
+Ending = Literal["done", "blocked", "silent", "cap", "refused", "context"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a conversation ended, the model's last words, and how many turns it took."""
+
+    ending: Ending
+    text: str
+    turns: int
+
+
+class Scribe(Protocol):
+    """Writes the conversation down as it happens; `conversation` 0 is the lead's."""
+
+    def opened(self, conversation: int, role: Role, system: str, tools: Sequence[ToolSpec]) -> None:
+        """A conversation begins."""
+        ...
+
+    def said(self, conversation: int, role: Role, turn: int, message: Message) -> None:
+        """One message, whole, as the model sees it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Seated:
+    """A model in its role: everything the loop needs to talk to it."""
+
+    model: Model
+    role: Role
+    conversation: int
+    system: str
+    tools: Sequence[Tool]
+    max_turns: int
+    max_tokens: int
+
+
+def run_agent(seated: Seated, instruction: str, meter: Meter, scribe: Scribe) -> Outcome:
+    """Talk to the model until it stops; raises what `Meter.call` and the tools' sandbox raise."""
+    specs = [tool.spec for tool in seated.tools]
+    by_name = {tool.spec.name: tool for tool in seated.tools}
+    scribe.opened(seated.conversation, seated.role, seated.system, specs)
+    messages: list[Message] = [UserText(instruction)]
+    scribe.said(seated.conversation, seated.role, 0, messages[0])
+    empty = 0
+    text = ""
+    for turn in range(1, seated.max_turns + 1):
+        try:
+            reply = meter.call(
+                seated.model, seated.role, turn, seated.system, messages, specs, seated.max_tokens
+            )
+        except ModelFailure as failure:
+            if failure.kind != "context_length":
+                raise
+            return Outcome("context", str(failure), turn)
+        scribe.said(seated.conversation, seated.role, turn, reply)
+        text = reply.text or text
+        empty = 0 if reply.text.strip() or reply.calls else empty + 1
+        if ending := ended(reply, empty):
+            return Outcome(ending, text, turn)
+        answers = answer(seated, by_name, reply, turn, meter)
+        for message in answers:
+            scribe.said(seated.conversation, seated.role, turn, message)
+        messages += [reply, *answers]
+    return Outcome("cap", text, seated.max_turns)
+
+
+def ended(reply: Reply, empty: int) -> Ending | None:
+    """Whether the conversation is over with this reply; `empty` counts wordless ones in a row."""
+    if reply.stop_reason == "refusal":
+        return "refused"
+    if reply.stop_reason == "model_context_window_exceeded":
+        return "context"
+    if reply.calls or reply.stop_reason in ("max_tokens", "pause_turn"):
+        return None
+    if not reply.text.strip():
+        return None if empty <= EMPTY_REPLIES else "silent"
+    return "blocked" if says_blocked(reply.text) else "done"
+
+
+def says_blocked(text: str) -> bool:
+    """Whether a line of the last words begins with BLOCKED, as the prompts ask for."""
+    return any(line.strip("*_`# ").startswith("BLOCKED") for line in text.splitlines())
+
+
+def answer(
+    seated: Seated, by_name: Mapping[str, Tool], reply: Reply, turn: int, meter: Meter
+) -> list[Message]:
+    """Run the reply's tool calls in order, or say what the model should mend."""
+    if reply.calls:
+        results: list[Message] = []
+        for call in reply.calls:
+            # A reply cut at max_tokens may end in the middle of its last call.
+            cut = reply.stop_reason == "max_tokens" and call is reply.calls[-1]
+            results.append(use(seated, by_name, call, turn, meter, cut=cut))
+        return results
+    if reply.stop_reason == "pause_turn":
+        return []
+    if reply.stop_reason == "max_tokens":
+        return [
+            UserText(
+                f"Your reply was cut at {seated.max_tokens} tokens. Go on from there in smaller "
+                "steps: shorter text, or a smaller edit in each call."
+            )
+        ]
+    return [UserText("Your reply was empty. Call a tool, or say DONE or BLOCKED: and the reason.")]
+
+
+def use(
+    seated: Seated,
+    by_name: Mapping[str, Tool],
+    call: ToolCall,
+    turn: int,
+    meter: Meter,
+    *,
+    cut: bool,
+) -> ToolResult:
+    """Run one tool call; what is wrong with it becomes its result. On record either way."""
+    meter.check_time()
+    call_seq = meter.seq  # delegation moves the counter on: this call belongs to the reply above
+    began = time.monotonic()
+    try:
+        output = _tool(by_name, call, cut=cut).run(call.arguments)
+    except ToolError as error:
+        output = ToolOutput(str(error), is_error=True)
+    event = ToolUsed(
+        trial_id=meter.trial_id,
+        call_seq=call_seq,
+        iteration=turn,
+        role=seated.role,
+        tool=call.name,
+        seconds=time.monotonic() - began,
+        exit_code=output.exit_code,
+        timed_out=output.timed_out,
+        truncated=output.truncated,
+        output_chars=len(output.text),
+        is_error=output.is_error,
+        summary=summary(call),
+    )
+    meter.tool_used(event, leaf=call.name != DELEGATE)
+    return ToolResult(call.id, call.name, output.text, output.is_error)
+
+
+def _tool(by_name: Mapping[str, Tool], call: ToolCall, *, cut: bool) -> Tool:
+    if cut:
+        raise ToolError(
+            f"{call.name}: this call was cut off at max_tokens and was not run; "
+            "make it shorter and send it again"
+        )
+    if call.malformed:
+        raise ToolError(f"{call.name}: the arguments could not be read: {call.malformed}")
+    if call.name not in by_name:
+        raise ToolError(f"there is no tool '{call.name}'; there are: {', '.join(by_name)}")
+    return by_name[call.name]
+
+
+def summary(call: ToolCall) -> str:
+    """One line for a person: the command, the file, or the instruction's beginning."""
+    arguments = call.arguments
+    words = [str(arguments[key]) for key in ("command", "path", "instruction") if key in arguments]
+    return first_line(" ".join(words) or call.malformed or "")
