@@ -178,6 +178,7 @@ class ExecResult:
 
     @property
     def truncated(self) -> bool:
+        """Whether something was cut out of `output`."""
         return self.output_bytes > len(self.output)
 
 
@@ -224,6 +225,22 @@ class Sandbox(Shell, Files, Protocol):
     """A sealed place where a model's commands run."""
 
 
+@dataclass(frozen=True)
+class TreeEntry:
+    """One thing found in a work tree, without following links.
+
+    `kind` is `file`, `directory`, `link` or `other` (a FIFO, a socket, a device); `sha256`
+    (hex) is given for regular files that are not larger than the caller's cap.
+    """
+
+    path: str
+    kind: str
+    size: int
+    mode: int
+    links: int
+    sha256: str | None = None
+
+
 # ---- judging ----------------------------------------------------------------------------
 
 
@@ -244,4 +261,5 @@ class Verdict:
 
     @property
     def success(self) -> bool:
+        """Whether every check passed; no check at all is no success."""
         return bool(self.checks) and all(check.passed for check in self.checks)
