@@ -1,0 +1,45 @@
+"""Models by provider. A new provider is one module and one line in `PROVIDERS`."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from runner.errors import UsageError
+from runner.models import anthropic_messages, ollama_chat
+from runner.models.connection import Connection, Options
+from runner.types import Model
+
+__all__ = ["PROVIDERS", "Connection", "OpenModel", "make_model"]
+
+
+class OpenModel(Model, Protocol):
+    """A model that holds connections; close it when the conversation is over."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+PROVIDERS: Mapping[str, Callable[[str, int, Options, Connection], OpenModel]] = {
+    "anthropic": anthropic_messages.build,
+    "ollama": ollama_chat.build,
+}
+
+
+def make_model(
+    provider: str, model: str, max_tokens: int, options: Options, connection: Connection
+) -> OpenModel:
+    """The model of one seat; nothing is sent yet.
+
+    Args:
+        provider: a key of `PROVIDERS`.
+        model: the vendor's id of the model.
+        max_tokens: the most tokens of one reply.
+        options: the provider's own settings, as the arm's file gives them.
+        connection: where the providers are.
+
+    Raises:
+        UsageError: the provider, an option or its type is unknown, or the key is missing.
+    """
+    if provider not in PROVIDERS:
+        raise UsageError(f"unknown provider '{provider}'; known: {', '.join(sorted(PROVIDERS))}")
+    return PROVIDERS[provider](model, max_tokens, options, connection)

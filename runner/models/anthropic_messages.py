@@ -1,0 +1,237 @@
+"""A model behind the Anthropic Messages API, through the vendor's SDK."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import cast
+from urllib.parse import urlsplit
+
+import anthropic
+from anthropic import DefaultHttpxClient
+from anthropic.types import MessageParam, TextBlockParam, ToolParam
+
+from runner.errors import ModelFailure, UsageError
+from runner.models.answer import as_json
+from runner.models.anthropic_wire import (
+    Block,
+    read_reply,
+    request_messages,
+    request_system,
+    request_tools,
+)
+from runner.models.attempts import Attempts, CallLost
+from runner.models.connection import Connection, Kinds, Options, check_options
+from runner.types import JsonObject, Message, Reply, ToolSpec
+
+VENDOR_HOST = "api.anthropic.com"
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_KIND_BY_STATUS = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_OPTIONS: Kinds = {
+    "thinking": (str,),  # adaptive or disabled
+    "thinking_budget": (int,),  # tokens; for models that take `enabled` with a budget
+    "effort": (str,),
+    "temperature": (int, float),  # refused by newer models and by the newest API version
+    "api_version": (str,),
+    "cache_ttl": (str,),
+}
+_TOO_LONG = re.compile(
+    r"prompt is too long|exceed(s|ed)? (the )?(context|model's)|context limit", re.I
+)
+_SPENT = re.compile(r"credit balance|usage limits|spend(ing)? limit", re.I)
+
+
+class AnthropicModel:
+    """One conversation at a time with one Claude model. `close` it when done."""
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str | None,
+        model: str,
+        max_tokens: int = 4096,
+        timeout_s: float = 600.0,
+        deadline_s: float = 1200.0,
+        max_retries: int = 4,
+        cache_ttl: str = "5m",
+        extra: JsonObject | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Build the client; nothing is sent.
+
+        Args:
+            api_key: sent as given; no environment variable or profile is consulted.
+            base_url: the API's address; None leaves it to the SDK.
+            model: the vendor's id.
+            max_tokens: the most tokens of one reply.
+            timeout_s: seconds one attempt may be silent.
+            deadline_s: seconds one call may take with all its retries.
+            max_retries: attempts after the first.
+            cache_ttl: life of what the cache marks write, "5m" or "1h".
+            extra: fields added to every request's body as they are.
+            headers: added to every request.
+
+        Raises:
+            UsageError: the key or the address cannot be used at all.
+        """
+        if not api_key.strip() or not api_key.isascii() or not api_key.isprintable():
+            raise UsageError("ANTHROPIC_API_KEY is empty or holds characters no key has")
+        self._model = model
+        self._max_tokens = max_tokens
+        self._extra = dict(extra or {})
+        self._mark: Block = {"type": "ephemeral"}
+        if cache_ttl != "5m":
+            self._mark["ttl"] = cache_ttl
+        self._attempts = Attempts(timeout_s, deadline_s)
+        self._client = _client(api_key, base_url, max_retries, self._attempts, headers)
+
+    @property
+    def name(self) -> str:
+        """The vendor's id, as rate cards spell it."""
+        return self._model
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def reply(self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
+        """Send the conversation so far and read the answer.
+
+        `latency_s` is the last attempt's; `detail` holds `attempts` and `wait_s`, the seconds
+        lost before it.
+
+        Raises:
+            ModelFailure: no answer, an error, or an answer that is no reply. `timeout`,
+                `connection_lost` and `malformed_reply` may have been billed all the same.
+        """
+        self._attempts.begin()
+        try:
+            body, request_id = self._send(system, messages, tools)
+        except anthropic.AnthropicError as error:
+            raise _failure(error, str(self._client.base_url), self._attempts.count) from error
+        return read_reply(
+            as_json(body, request_id),
+            latency_s=self._attempts.latency_s,
+            request_id=request_id,
+            detail={"attempts": self._attempts.count, "wait_s": round(self._attempts.wait_s, 6)},
+        )
+
+    def _send(
+        self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]
+    ) -> tuple[bytes, str | None]:
+        system_blocks = request_system(system, self._mark)
+        tool_blocks = request_tools(tools, self._mark)
+        # The raw answer: the SDK's typed one would hide a wrong type and drop what it does
+        # not know, and blocks have to be echoed unchanged.
+        response = self._client.messages.with_raw_response.create(
+            model=self._model,
+            max_tokens=self._max_tokens,
+            messages=cast("list[MessageParam]", request_messages(messages, self._mark)),
+            system=cast("list[TextBlockParam]", system_blocks) or anthropic.omit,
+            tools=cast("list[ToolParam]", tool_blocks) or anthropic.omit,
+            extra_body=self._extra or None,
+        )
+        return response.http_response.content, response.headers.get("request-id")
+
+
+def _client(
+    api_key: str,
+    base_url: str | None,
+    max_retries: int,
+    attempts: Attempts,
+    headers: Mapping[str, str] | None,
+) -> anthropic.Anthropic:
+    # Named here because ANTHROPIC_CUSTOM_HEADERS would win over the key otherwise.
+    every = {"Authorization": f"Bearer {api_key}"}
+    host = urlsplit(base_url or "").hostname
+    if base_url is not None and host != VENDOR_HOST:
+        every["x-api-key"] = api_key  # servers that speak the API's older version read this one
+    try:
+        return anthropic.Anthropic(
+            api_key=api_key,
+            base_url=base_url,
+            timeout=600.0,
+            max_retries=max_retries,
+            middleware=[attempts.attempt],
+            default_headers={**every, **(headers or {})},
+            http_client=DefaultHttpxClient(
+                event_hooks={"response": [attempts.watch]},
+                # A proxy of the environment must not be asked for this machine itself.
+                mounts={f"all://{name}": None for name in _LOOPBACK},
+            ),
+        )
+    except (ValueError, TypeError, anthropic.AnthropicError) as error:
+        raise UsageError(f"ANTHROPIC_BASE_URL '{base_url}' cannot be used: {error}") from error
+
+
+def _failure(error: anthropic.AnthropicError, base_url: str, attempts: int) -> ModelFailure:
+    """The vendor's error in our words; the one place where SDK errors are translated."""
+    tries = f" ({attempts} attempts)" if attempts > 1 else ""
+    if isinstance(error, CallLost):
+        return ModelFailure(f"{base_url}: {error}{tries}", kind=error.kind)
+    if isinstance(error, anthropic.APIStatusError):
+        said = error.api_message if isinstance(error.api_message, str) else error.message
+        return ModelFailure(
+            f"{base_url} answered {error.status_code}: {said[:500]}{tries}",
+            kind=_kind(error, said),
+            request_id=error.request_id,
+        )
+    if isinstance(error, anthropic.APIConnectionError):
+        why = str(error.__cause__) or type(error.__cause__).__name__
+        return ModelFailure(f"no connection to {base_url}: {why}{tries}", kind="connection")
+    return ModelFailure(f"{base_url}: {error}", kind="client_error")
+
+
+def _kind(error: anthropic.APIStatusError, said: str) -> str:
+    if error.status_code in (400, 413) and _TOO_LONG.search(said):
+        return "context_length"
+    if error.status_code in (400, 402, 429) and _SPENT.search(said):
+        return "spend_limit"
+    if isinstance(error.type, str) and error.type:
+        return error.type
+    by_range = "api_error" if error.status_code >= 500 else "invalid_request_error"
+    return _KIND_BY_STATUS.get(error.status_code, by_range)
+
+
+def build(model: str, max_tokens: int, options: Options, connection: Connection) -> AnthropicModel:
+    """The model of one seat; raises `UsageError` for a missing key or an unknown option."""
+    check_options(options, _OPTIONS, "anthropic")
+    if not connection.anthropic_api_key:
+        raise UsageError("ANTHROPIC_API_KEY is not set (environment or .env)")
+    version = options.get("api_version")
+    return AnthropicModel(
+        api_key=connection.anthropic_api_key,
+        base_url=connection.anthropic_base_url,
+        model=model,
+        max_tokens=max_tokens,
+        timeout_s=connection.timeout_s,
+        deadline_s=connection.deadline_s,
+        max_retries=connection.max_retries,
+        cache_ttl=str(options.get("cache_ttl", "5m")),
+        extra=_extra_body(options),
+        headers={"anthropic-version": str(version)} if version else None,
+    )
+
+
+def _extra_body(options: Options) -> JsonObject:
+    if options.get("cache_ttl", "5m") not in ("5m", "1h"):
+        raise UsageError(f"anthropic option cache_ttl is '{options['cache_ttl']}', not 5m or 1h")
+    body: dict[str, object] = {}
+    if "thinking_budget" in options:
+        body["thinking"] = {"type": "enabled", "budget_tokens": options["thinking_budget"]}
+    elif "thinking" in options:
+        body["thinking"] = {"type": options["thinking"]}
+    if "effort" in options:
+        body["output_config"] = {"effort": options["effort"]}
+    if "temperature" in options:
+        body["temperature"] = options["temperature"]
+    return body
