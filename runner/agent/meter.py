@@ -38,6 +38,7 @@ class Meter:
     model_s: float = 0.0
     tool_s: float = 0.0
     seq: int = 0
+    lead_turns: int = 0
 
     def __post_init__(self) -> None:
         self.started = self.clock()
@@ -71,6 +72,8 @@ class Meter:
             )
         self.seq += 1
         seq = self.seq
+        if role != "executor":
+            self.lead_turns = iteration
         self.record(CallReserved(self.trial_id, seq, iteration, role, model.name, worst))
         began = self.clock()
         try:

@@ -1,0 +1,281 @@
+"""One trial, from a fresh container to a verdict, with everything on record."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from runner.agent.bash import bash_tool
+from runner.agent.delegate import delegate_tool
+from runner.agent.editor import editor_tool
+from runner.agent.loop import Ending, Outcome, Scribe, Seated, run_agent
+from runner.agent.meter import Meter
+from runner.config.arms import Arm, Seat
+from runner.config.rates import RateCard
+from runner.config.tasks import Task
+from runner.errors import LimitReached, RunnerError, Status, TrialError
+from runner.events import CheckDone, Phase, Record, TrialEnded, TrialStarted
+from runner.image.states import Tree
+from runner.judge.change import Change, collect
+from runner.judge.checks import Trees
+from runner.judge.judge import Court, judge
+from runner.types import JsonObject, Model, ProviderKind, Role, Sandbox, Tool, TreeEntry, Verdict
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """What is tried: an arm on a task, under which name, at which prices and caps."""
+
+    trial_id: str
+    run_id: str
+    arm: Arm
+    task: Task
+    trial: int
+    attempt: int
+    provider_kind: ProviderKind
+    card: RateCard
+    max_turns: int
+    prompts: "Prompts"
+    manifest: JsonObject
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """System prompts by role; the part common to all roles is in each."""
+
+    solo: str
+    orchestrator: str
+    executor: str
+
+    def of(self, role: Role) -> str:
+        """The system prompt of a role."""
+        return {"solo": self.solo, "orchestrator": self.orchestrator, "executor": self.executor}[
+            role
+        ]
+
+
+class AgentSandbox(Sandbox, Protocol):
+    """A sandbox that can be brought to rest and looked through."""
+
+    def quiesce(self) -> None:
+        """Kill every process of the agent's and prove that none is left."""
+        ...
+
+    def entries(self) -> Sequence[TreeEntry]:
+        """Everything in the repository but `.git`, links not followed."""
+        ...
+
+
+@dataclass(frozen=True)
+class World:
+    """What a trial needs from outside.
+
+    `open_sandbox(purpose)` gives a fresh container of the task's image (`agent` or `judge`);
+    `open_model(seat, role)` a model that is closed with its context.
+    """
+
+    open_sandbox: Callable[[str], AbstractContextManager[AgentSandbox]]
+    open_model: Callable[[Seat, Role], AbstractContextManager[Model]]
+    pristine: Tree
+    starting: Tree
+    expected_tests: frozenset[str]
+    keep_change: Callable[[Change], None]
+    bash_timeout_s: float
+    bash_timeout_max_s: float
+    judge_timeout_s: float
+
+
+@dataclass
+class _Progress:
+    """What is known of a trial so far, for its last line on record."""
+
+    began: float = field(default_factory=time.monotonic)
+    outcome: Outcome | None = None
+    limit: LimitReached | None = None
+    harness: JsonObject = field(default_factory=dict)
+    harness_green: bool = False
+    verdict: Verdict = field(default_factory=lambda: Verdict(()))
+    judge_s: float = 0.0
+
+
+def run_trial(spec: TrialSpec, world: World, record: Record, scribe: Scribe) -> TrialEnded:
+    """Run the trial and give its end, which is on record by then.
+
+    Whatever goes wrong inside a trial becomes its status. An interrupt or an unexpected error
+    is put on record too and then raised; an `OperatorError` (a full disk under the journal) is
+    raised at once, because nothing more can be put on record.
+    """
+    record(started(spec))
+    meter = Meter(spec.trial_id, spec.card, spec.arm.limits.usd, spec.arm.limits.seconds, record)
+    progress = _Progress()
+    try:
+        _steps(spec, world, record, scribe, meter, progress)
+    except TrialError as error:
+        return _end(spec, record, meter, progress, error.status, str(error))
+    except RunnerError:
+        raise
+    except BaseException as error:
+        what = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{error!r}"
+        _end(spec, record, meter, progress, "infra", f"the runner stopped: {what}")
+        raise
+    status, reason = verdict_status(progress)
+    return _end(spec, record, meter, progress, status, reason)
+
+
+def started(spec: TrialSpec) -> TrialStarted:
+    """The trial's first line on record."""
+    return TrialStarted(
+        trial_id=spec.trial_id,
+        run_id=spec.run_id,
+        arm=spec.arm.id,
+        task=spec.task.id,
+        trial=spec.trial,
+        attempt=spec.attempt,
+        provider_kind=spec.provider_kind,
+        started_at=now(),
+        manifest=spec.manifest,
+    )
+
+
+def _steps(
+    spec: TrialSpec,
+    world: World,
+    record: Record,
+    scribe: Scribe,
+    meter: Meter,
+    progress: _Progress,
+) -> None:
+    record(Phase(spec.trial_id, "sandbox"))
+    with world.open_sandbox("agent") as sandbox:
+        with _phase(spec, record, "agent"):
+            try:
+                progress.outcome = _converse(spec, world, sandbox, meter, scribe)
+            except LimitReached as limit:
+                progress.limit = limit
+        sandbox.quiesce()
+        change = collect(sandbox.entries(), sandbox, world.starting, spec.task)
+        world.keep_change(change)
+        began = time.monotonic()
+        with _phase(spec, record, "harness"):
+            _own_harness(sandbox, world.judge_timeout_s, progress)
+    with _phase(spec, record, "judge"):
+        progress.verdict = judge(_court(spec, world, change), change)
+    progress.judge_s = time.monotonic() - began
+    for check in progress.verdict.checks:
+        record(CheckDone(spec.trial_id, check.name, check.passed, check.detail))
+
+
+def _converse(
+    spec: TrialSpec, world: World, sandbox: Sandbox, meter: Meter, scribe: Scribe
+) -> Outcome:
+    arm = spec.arm
+    hands: list[Tool] = [
+        bash_tool(sandbox, timeout_s=world.bash_timeout_s, timeout_max_s=world.bash_timeout_max_s),
+        editor_tool(sandbox),
+    ]
+    with world.open_model(arm.lead, arm.lead_role) as lead:
+        if arm.executor is None:
+            return run_agent(_lead(spec, lead, hands), spec.task.prompt, meter, scribe)
+        seat = arm.executor
+        with world.open_model(seat.seat, "executor") as executor:
+
+            def seated(conversation: int) -> Seated:
+                system = spec.prompts.of("executor")
+                caps = (seat.max_turns, seat.max_tokens)
+                return Seated(executor, "executor", conversation, system, hands, *caps)
+
+            delegate = delegate_tool(
+                seated, summary_chars=seat.summary_chars, meter=meter, scribe=scribe
+            )
+            return run_agent(_lead(spec, lead, [*hands, delegate]), spec.task.prompt, meter, scribe)
+
+
+def _lead(spec: TrialSpec, model: Model, tools: Sequence[Tool]) -> Seated:
+    role = spec.arm.lead_role
+    system = spec.prompts.of(role)
+    return Seated(model, role, 0, system, tools, spec.max_turns, spec.arm.lead.max_tokens)
+
+
+def _own_harness(sandbox: Sandbox, timeout_s: float, progress: _Progress) -> None:
+    """The published criterion: the tools' exit codes on the agent's own tree."""
+    result = sandbox.run(("harness", "--json"), timeout_s=timeout_s)
+    lines = result.output.decode("utf-8", "replace").strip().splitlines()
+    try:
+        said = json.loads(lines[-1]) if lines else {}
+    except ValueError:
+        said = {"output": lines[-20:]}
+    progress.harness = said if isinstance(said, dict) else {}
+    progress.harness_green = result.exit_code == 0 and not result.timed_out
+
+
+def _court(spec: TrialSpec, world: World, change: Change) -> Court:
+    final = change.applied_to(world.starting)
+    return Court(
+        task=spec.task,
+        trees=Trees(world.pristine, world.starting, final),
+        expected=world.expected_tests,
+        open_sandbox=lambda: world.open_sandbox("judge"),
+        timeout_s=world.judge_timeout_s,
+    )
+
+
+def verdict_status(progress: _Progress) -> tuple[Status, str]:
+    """How a judged trial is counted, and why, in one sentence.
+
+    A trial that met a limit keeps that status even if its tree is right: its cost is censored.
+    """
+    if progress.limit:
+        return progress.limit.status, str(progress.limit)
+    assert progress.outcome is not None
+    ending: Ending = progress.outcome.ending
+    if ending == "cap":
+        return "cap", f"the lead used all its {progress.outcome.turns} turns"
+    if ending == "blocked":
+        return "blocked", progress.outcome.text.strip()[:500]
+    if progress.verdict.success:
+        return "solved", "every check passed"
+    missed = ", ".join(check.name for check in progress.verdict.checks if not check.passed)
+    return "failed", f"the model ended with '{ending}'; checks not passed: {missed}"
+
+
+def _end(
+    spec: TrialSpec,
+    record: Record,
+    meter: Meter,
+    progress: _Progress,
+    status: Status,
+    reason: str,
+) -> TrialEnded:
+    ended = TrialEnded(
+        trial_id=spec.trial_id,
+        status=status,
+        success=progress.verdict.success,
+        harness_green=progress.harness_green,
+        iterations=meter.lead_turns,
+        wall_s=time.monotonic() - progress.began,
+        model_s=meter.model_s,
+        tool_s=meter.tool_s,
+        judge_s=progress.judge_s,
+        wait_s=0.0,
+        ended_at=now(),
+        reason=reason,
+        detail={"harness": progress.harness},
+    )
+    record(ended)
+    return ended
+
+
+@contextmanager
+def _phase(spec: TrialSpec, record: Record, name: str) -> Iterator[None]:
+    began = time.monotonic()
+    record(Phase(spec.trial_id, name))
+    yield
+    record(Phase(spec.trial_id, name, time.monotonic() - began))
+
+
+def now() -> str:
+    """This moment, ISO 8601 in UTC to the millisecond: a label, never a duration."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
