@@ -134,24 +134,21 @@ class Launcher:
         status = 0
         deadline = time.monotonic() + _KILL_WAIT_S
         while time.monotonic() < deadline:
-            self._kill_once()
+            if self.by_uid:
+                # One system call kills all, atomically: no fork slips through between two looks.
+                _kill(-1, signal.SIGKILL)
             try:
                 while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                     if ended[0] == leader:
                         status = ended[1]
             except ChildProcessError:  # this process is the subreaper: so none is left at all
                 break
+            if not self.by_uid:
+                for number in (signal.SIGSTOP, signal.SIGKILL):
+                    for pid in _descendants():
+                        _kill(pid, number)
             time.sleep(0.001)
         return status
-
-    def _kill_once(self) -> None:
-        if self.by_uid:
-            # One system call kills all, atomically: no fork slips through between two looks.
-            _kill(-1, signal.SIGKILL)
-            return
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in _descendants():
-                _kill(pid, number)
 
 
 def _pump(
