@@ -1,0 +1,71 @@
+# `make help` lists what there is. Scripts that need exit codes should call .venv/bin/runner:
+# make itself turns every failure into 2.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+RUNNER := .venv/bin/runner
+PYTEST := .venv/bin/python -m pytest
+
+# $(call option,NAME,spelling): passed on only when given, whatever it holds.
+option = $(if $($(1)),--$(2) '$(subst ','\'',$($(1)))')
+trial_options = $(strip $(call option,ARM,arm) $(call option,TASK,task) \
+    $(call option,TRIAL,trial) $(call option,MODELS,models) $(call option,MAX_ITERS,max-iters))
+
+.PHONY: help setup python image demo trial status doctor test test-unit check bench lock clean
+
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	    /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 } \
+	    /^#> / { print substr($$0, 4) }' Makefile
+
+setup: ## Prepare this machine: Python environment and Docker engine
+	@scripts/setup.sh
+
+# What needs no Docker engine needs only this.
+python:
+	@scripts/setup.sh python
+
+image: setup ## Build the task images that are missing or out of date
+	@$(RUNNER) image
+
+demo: image ## See it work: arm C on T3, scripted models, free
+	@$(RUNNER) trial --arm C --task T3 --models scripted
+
+trial: image ## Run one trial: ARM=C TASK=T3 [TRIAL=0] [MODELS=live] [MAX_ITERS=40]
+	@$(RUNNER) trial $(trial_options)
+
+status: python ## Show what has been run and what it cost
+	@$(RUNNER) status
+
+doctor: python ## Check this machine and explain what is missing
+	@$(RUNNER) doctor
+
+test: image ## Run all tests: first those without Docker, then those with it
+	@$(PYTEST) -q -n 2 tests/unit
+	@$(PYTEST) -q tests/docker
+
+test-unit: python ## Run the tests that need no Docker
+	@$(PYTEST) -q -n 2 tests/unit
+
+check: python ## Check format, lint, types, layers, lock and docs
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-timings >.cache/lint-imports.log || { cat .cache/lint-imports.log; exit 1; }
+	@.venv/bin/python scripts/lock.py --check
+
+bench: image ## Measure and print the figures
+	@.venv/bin/python scripts/bench.py
+
+lock: python ## Renew requirements.lock from pyproject.toml (needs a package index)
+	@.venv/bin/python scripts/lock.py
+
+clean: ## Remove leftover containers and caches, never results
+	@if [ -x $(RUNNER) ]; then $(RUNNER) clean; fi
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+#>
+#> Variables may stand on the command line or in the environment: make trial ARM=D TASK=T1
+#> Keys and addresses go into .env; .env.example shows them.

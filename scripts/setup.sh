@@ -1,0 +1,264 @@
+#!/usr/bin/env bash
+# Prepares this machine for the runner. Silent and quick when nothing is to be done.
+#
+#   scripts/setup.sh           the Python environment, then a Docker engine
+#   scripts/setup.sh python    the Python environment only
+#   scripts/setup.sh docker    a Docker engine only (after python)
+#
+# Exit 3: a person has to do something; the exact commands were printed.
+# PYTHON names the interpreter to use. SETUP_OS_RELEASE and SETUP_SOCKET stand in for
+# /etc/os-release and the default Docker socket, for tests.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly OS_RELEASE=${SETUP_OS_RELEASE:-/etc/os-release}
+readonly SOCKET=${SETUP_SOCKET:-/var/run/docker.sock}
+readonly STAMP=.venv/.installed
+readonly LOG=.cache/setup.log
+readonly ENGINE_DEADLINE_S=60
+
+say() { printf 'setup: %s\n' "$*"; }
+
+# stop MESSAGE COMMAND... - what is missing and what to type; a command is one argument.
+stop() {
+    printf 'setup: %s\n' "$1" >&2
+    shift
+    if (($#)); then
+        printf 'Run this, then try again:\n' >&2
+        printf '    %s\n' "$@" >&2
+    fi
+    exit 3
+}
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# os_id - the distribution's own name, then those it is like.
+os_id() {
+    [ -r "$OS_RELEASE" ] || return 0
+    # shellcheck disable=SC1090
+    (ID= ID_LIKE= && . "$OS_RELEASE" && printf '%s %s' "$ID" "$ID_LIKE")
+}
+
+can_install() {
+    is_root && command -v apt-get >/dev/null || return 1
+    case "$(os_id)" in debian\ * | ubuntu\ *) ;; *) return 1 ;; esac
+}
+
+like_debian() {
+    case " $(os_id) " in *\ debian\ * | *\ ubuntu\ *) ;; *) return 1 ;; esac
+}
+
+# logged COMMAND... - its output goes to the log, and to the screen only when it fails.
+logged() {
+    mkdir -p .cache
+    "$@" >"$LOG" 2>&1 </dev/null || {
+        tail -n 15 "$LOG" >&2
+        return 1
+    }
+}
+
+apt_get() { logged env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 "$@"; }
+
+# apt_install PACKAGE... - package lists are fetched only when they are missing or stale.
+apt_install() {
+    say "installing $* (apt-get)"
+    if apt-cache show "$@" >/dev/null 2>&1 &&
+        apt_get install --no-install-recommends "$@" 2>/dev/null; then
+        return
+    fi
+    apt_get update && apt_get install --no-install-recommends "$@" ||
+        stop "apt-get could not install $*; its last words are above, the rest in $LOG"
+}
+
+# ---- Python ----------------------------------------------------------------------------
+
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+find_python() {
+    local name
+    for name in ${PYTHON:+"$PYTHON"} python3 python3.11 python3.12 python3.13 python3.14; do
+        if command -v "$name" >/dev/null && new_enough "$name"; then
+            command -v "$name"
+            return
+        fi
+    done
+    if like_debian; then
+        stop "Python 3.11 or newer is needed and was not found" \
+            "sudo apt-get install python3.11 python3.11-venv"
+    fi
+    stop "Python 3.11 or newer is needed and was not found; PYTHON=/path/to/python names one"
+}
+
+has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# venv_package PYTHON - Debian's package that completes this interpreter.
+venv_package() {
+    case "$1" in
+        */python3) echo python3-venv ;;
+        *) echo "${1##*/}-venv" ;;
+    esac
+}
+
+make_venv() {
+    local python
+    python=$(find_python)
+    if ! has_venv "$python"; then
+        like_debian || stop "$python lacks the venv and ensurepip modules; install them"
+        can_install || stop "$python lacks the venv module" \
+            "sudo apt-get install $(venv_package "$python")"
+        apt_install "$(venv_package "$python")"
+    fi
+    say "making .venv with $("$python" --version) ($python)"
+    "$python" -m venv --clear .venv
+}
+
+# fingerprint - of all that decides what is in .venv; its scripts hold this folder's path.
+fingerprint() {
+    pwd
+    cksum requirements.lock pyproject.toml
+}
+
+pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
+
+install_locked() {
+    say "installing what requirements.lock names into .venv (about 400 MB; a minute or two)"
+    pip install --require-hashes --only-binary :all: --requirement requirements.lock &&
+        pip install --no-deps --no-build-isolation --editable . ||
+        stop "pip could not install the packages; its reason is above"
+    fingerprint >"$STAMP"
+}
+
+# alone - holds a lock to the end of this script, so that two set-ups do not mix.
+alone() {
+    command -v flock >/dev/null || return 0
+    mkdir -p .cache
+    exec 9>.cache/setup.lock
+    flock 9
+}
+
+python_is_ready() {
+    [ -x .venv/bin/python ] && [ -x .venv/bin/runner ] &&
+        [ "$(cat "$STAMP" 2>/dev/null)" = "$(fingerprint)" ]
+}
+
+setup_python() {
+    python_is_ready && return
+    alone
+    python_is_ready && return
+    if ! { [ -x .venv/bin/python ] && new_enough .venv/bin/python && pip --version; } \
+        >/dev/null 2>&1 || [ "$(head -n 1 "$STAMP" 2>/dev/null)" != "$PWD" ]; then
+        make_venv
+    fi
+    install_locked
+}
+
+# ---- Docker ----------------------------------------------------------------------------
+
+# engine - one line about the engine; the codes are those of scripts/engine.py.
+engine() {
+    local said code=0
+    said=$(.venv/bin/python -I -S scripts/engine.py "$SOCKET") || code=$?
+    if [ "$code" = 5 ]; then
+        code=0
+        said=$(.venv/bin/python -I scripts/engine.py "$SOCKET") || code=$?
+    fi
+    printf '%s\n' "$said"
+    return "$code"
+}
+
+# docker_commands - one line each: how a person gets a running engine on this system.
+docker_commands() {
+    if [ "$(uname -s)" = Darwin ]; then
+        [ -d /Applications/Docker.app ] || echo "brew install --cask docker"
+        echo "open -a Docker"
+        return
+    fi
+    if ! command -v dockerd >/dev/null; then
+        case " $(os_id) " in
+            *\ debian\ * | *\ ubuntu\ *)
+                echo "sudo apt-get update"
+                echo "sudo apt-get install -y --no-install-recommends docker.io"
+                ;;
+            *\ fedora\ *) echo "sudo dnf install -y moby-engine" ;;
+            *\ arch\ *) echo "sudo pacman -S --noconfirm docker" ;;
+            *\ suse\ * | *\ opensuse\ *) echo "sudo zypper install -y docker" ;;
+            *\ alpine\ *) echo "doas apk add docker" ;;
+            *) echo "# install Docker Engine 20.10 or newer: https://docs.docker.com/engine/install/" ;;
+        esac
+    fi
+    case " $(os_id) " in
+        *\ alpine\ *) echo "doas rc-service docker start" ;;
+        *) echo "sudo systemctl enable --now docker" ;;
+    esac
+    is_root || echo "sudo usermod -aG docker \"\$USER\" && newgrp docker"
+}
+
+# await_engine SECONDS - polls; 0 as soon as the engine answers.
+await_engine() {
+    local end=$((SECONDS + $1))
+    while ((SECONDS < end)); do
+        if engine >/dev/null; then return 0; fi
+        sleep 0.2
+    done
+    return 1
+}
+
+install_docker() {
+    local packages=(docker.io)
+    if [ -d /sys/kernel/security/apparmor ]; then packages+=(apparmor); fi
+    if [ -z "$(ls /sys/fs/cgroup 2>/dev/null)" ]; then packages+=(cgroupfs-mount); fi
+    apt_install "${packages[@]}"
+}
+
+start_docker() {
+    if [ -d /run/systemd/system ]; then
+        say "starting the Docker engine (systemctl enable --now docker)"
+        logged systemctl enable --now docker || return 1
+        await_engine "$ENGINE_DEADLINE_S"
+        return
+    fi
+    say "starting the Docker engine in the background (dockerd; log: .cache/dockerd.log)"
+    mkdir -p .cache
+    setsid dockerd >.cache/dockerd.log 2>&1 </dev/null 3>&- 4>&- 9>&- &
+    await_engine "$ENGINE_DEADLINE_S" && return
+    tail -n 15 .cache/dockerd.log >&2
+    return 1
+}
+
+setup_docker() {
+    local said code=0
+    said=$(engine) || code=$?
+    case "$code" in
+        0) return ;;
+        2) stop "$said; see https://docs.docker.com/engine/install/" ;;
+        4) stop "$said" 'sudo usermod -aG docker "$USER" && newgrp docker' ;;
+    esac
+    if [ -n "${DOCKER_HOST:-}" ]; then
+        stop "$said; DOCKER_HOST names it: start that engine, or unset DOCKER_HOST"
+    fi
+    if ! can_install; then
+        local commands=()
+        while IFS= read -r line; do commands+=("$line"); done < <(docker_commands)
+        stop "$said" "${commands[@]}"
+    fi
+    alone
+    if engine >/dev/null; then return; fi
+    say "$said"
+    command -v dockerd >/dev/null || install_docker
+    await_engine 2 || start_docker ||
+        stop "the Docker engine did not start within $ENGINE_DEADLINE_S s; its last words are above"
+    say "$(engine)"
+}
+
+case "${1:-all}" in
+    python) setup_python ;;
+    docker) setup_docker ;;
+    all)
+        setup_python
+        setup_docker
+        ;;
+    *)
+        printf 'usage: scripts/setup.sh [python|docker]\n' >&2
+        exit 2
+        ;;
+esac
