@@ -227,18 +227,19 @@ class Sandbox(Shell, Files, Protocol):
 
 @dataclass(frozen=True)
 class TreeEntry:
-    """One thing found in a work tree, without following links.
+    """One thing in a work tree, links not followed; directories are not listed.
 
-    `kind` is `file`, `directory`, `link` or `other` (a FIFO, a socket, a device); `sha256`
-    (hex) is given for regular files that are not larger than the caller's cap.
+    `path` is relative to the root; bytes that are no UTF-8 are kept as surrogates
+    (`os.fsencode` gives them back). `mode` holds the permission bits, `links` counts hard
+    links, `sha256` (hex) is set for readable regular files only.
     """
 
     path: str
-    kind: str
-    size: int
+    kind: Literal["file", "symlink", "other"]
     mode: int
+    size: int
     links: int
-    sha256: str | None = None
+    sha256: str | None
 
 
 # ---- judging ----------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def collect(entries: Iterable[TreeEntry], files: Files, starting: Tree, task: Ta
     outside: list[str] = []
     refused: dict[str, str] = {}
     for path, entry in sorted(found.items()):
-        if same(entry, starting.get(path)) or (entry.kind == "directory"):
+        if same(entry, starting.get(path)):
             continue
         if not editable(path, task):
             outside.append(path)
