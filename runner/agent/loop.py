@@ -1,14 +1,15 @@
 """The loop every arm runs: ask the model, run its tools, until it stops calling them."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from runner.agent.meter import Meter
 from runner.agent.text import first_line
 from runner.errors import ModelFailure, ToolError
 from runner.events import ToolUsed
+from runner.ledger.transcript import Answered, Broke, Entry, Opened, Returned, Told
 from runner.types import (
     Message,
     Model,
@@ -18,7 +19,6 @@ from runner.types import (
     ToolCall,
     ToolOutput,
     ToolResult,
-    ToolSpec,
     UserText,
 )
 
@@ -41,16 +41,8 @@ class Outcome:
     turns: int
 
 
-class Scribe(Protocol):
-    """Writes the conversation down as it happens; `conversation` 0 is the lead's."""
-
-    def opened(self, conversation: int, role: Role, system: str, tools: Sequence[ToolSpec]) -> None:
-        """A conversation begins."""
-        ...
-
-    def said(self, conversation: int, role: Role, turn: int, message: Message) -> None:
-        """One message, whole, as the model sees it."""
-        ...
+# Writes the conversation down as it happens; conversation 0 is the lead's.
+Scribe = Callable[[Entry], None]
 
 
 @dataclass(frozen=True)
@@ -70,9 +62,10 @@ def run_agent(seated: Seated, instruction: str, meter: Meter, scribe: Scribe) ->
     """Talk to the model until it stops; raises what `Meter.call` and the tools' sandbox raise."""
     specs = [tool.spec for tool in seated.tools]
     by_name = {tool.spec.name: tool for tool in seated.tools}
-    scribe.opened(seated.conversation, seated.role, seated.system, specs)
+    place = (seated.role, seated.conversation)
+    scribe(Opened(*place, seated.model.name, seated.system, tuple(specs)))
     messages: list[Message] = [UserText(instruction)]
-    scribe.said(seated.conversation, seated.role, 0, messages[0])
+    scribe(Told(*place, 1, instruction))
     empty = 0
     text = ""
     for turn in range(1, seated.max_turns + 1):
@@ -81,19 +74,43 @@ def run_agent(seated: Seated, instruction: str, meter: Meter, scribe: Scribe) ->
                 seated.model, seated.role, turn, seated.system, messages, specs, seated.max_tokens
             )
         except ModelFailure as failure:
+            scribe(Broke(*place, turn, f"{failure.kind}: {failure}"))
             if failure.kind != "context_length":
                 raise
             return Outcome("context", str(failure), turn)
-        scribe.said(seated.conversation, seated.role, turn, reply)
+        scribe(answered(seated, turn, reply))
         text = reply.text or text
         empty = 0 if reply.text.strip() or reply.calls else empty + 1
         if ending := ended(reply, empty):
             return Outcome(ending, text, turn)
         answers = answer(seated, by_name, reply, turn, meter)
         for message in answers:
-            scribe.said(seated.conversation, seated.role, turn, message)
+            scribe(heard(seated, turn, message))
         messages += [reply, *answers]
     return Outcome("cap", text, seated.max_turns)
+
+
+def answered(seated: Seated, turn: int, reply: Reply) -> Answered:
+    """What the model said, for the transcript."""
+    return Answered(
+        seated.role,
+        seated.conversation,
+        turn,
+        reply.text,
+        reply.calls,
+        reply.stop_reason,
+        reply.usage,
+        reply.latency_s,
+        reply.request_id,
+    )
+
+
+def heard(seated: Seated, turn: int, message: UserText | ToolResult) -> Entry:
+    """What the model is told next, for the transcript."""
+    place = (seated.role, seated.conversation)
+    if isinstance(message, UserText):
+        return Told(*place, turn + 1, message.text)
+    return Returned(*place, turn, message.call_id, message.name, message.text, message.is_error)
 
 
 def ended(reply: Reply, empty: int) -> Ending | None:
@@ -116,10 +133,10 @@ def says_blocked(text: str) -> bool:
 
 def answer(
     seated: Seated, by_name: Mapping[str, Tool], reply: Reply, turn: int, meter: Meter
-) -> list[Message]:
+) -> list[UserText | ToolResult]:
     """Run the reply's tool calls in order, or say what the model should mend."""
     if reply.calls:
-        results: list[Message] = []
+        results: list[UserText | ToolResult] = []
         for call in reply.calls:
             # A reply cut at max_tokens may end in the middle of its last call.
             cut = reply.stop_reason == "max_tokens" and call is reply.calls[-1]
