@@ -14,6 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly OS_RELEASE=${SETUP_OS_RELEASE:-/etc/os-release}
 readonly SOCKET=${SETUP_SOCKET:-/var/run/docker.sock}
 readonly STAMP=.venv/.installed
+readonly HALF=.venv/.installing
 readonly LOG=.cache/setup.log
 readonly ENGINE_DEADLINE_S=60
 
@@ -118,14 +119,16 @@ fingerprint() {
     cksum requirements.lock pyproject.toml
 }
 
-pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
+pip() { logged .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
 
 install_locked() {
-    say "installing what requirements.lock names into .venv (about 400 MB; a minute or two)"
+    say "installing what requirements.lock names into .venv (600 MB; about a minute)"
+    touch "$HALF"
     pip install --require-hashes --only-binary :all: --requirement requirements.lock &&
         pip install --no-deps --no-build-isolation --editable . ||
-        stop "pip could not install the packages; its reason is above"
+        stop "pip could not install the packages; its last words are above, the rest in $LOG"
     fingerprint >"$STAMP"
+    rm "$HALF"
 }
 
 # alone - holds a lock to the end of this script, so that two set-ups do not mix.
@@ -141,14 +144,17 @@ python_is_ready() {
         [ "$(cat "$STAMP" 2>/dev/null)" = "$(fingerprint)" ]
 }
 
+# usable - whether .venv can be built upon: made here, not moved, not left half installed.
+usable() {
+    [ -x .venv/bin/python ] && [ ! -e "$HALF" ] && grep -qF "$PWD/.venv" .venv/bin/activate &&
+        new_enough .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1
+}
+
 setup_python() {
     python_is_ready && return
     alone
     python_is_ready && return
-    if ! { [ -x .venv/bin/python ] && new_enough .venv/bin/python && pip --version; } \
-        >/dev/null 2>&1 || [ "$(head -n 1 "$STAMP" 2>/dev/null)" != "$PWD" ]; then
-        make_venv
-    fi
+    usable || make_venv
     install_locked
 }
 
