@@ -1,0 +1,193 @@
+"""A sandbox in a fresh, sealed container: what a model's commands run in."""
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from runner.errors import EnvironmentProblem, SandboxFailure, ToolError
+from runner.sandbox import engine as docker
+from runner.sandbox.channel import Channel, ChannelLost
+from runner.sandbox.engine import Engine
+from runner.sandbox.limits import AGENT, Limits, container_settings, host_settings
+from runner.sandbox.reaper import OWNER_LABEL, RUN_LABEL, TRIAL_LABEL, owner
+from runner.sandbox.served import Interrupted, ServedSandbox, TreeEntry
+from runner.types import JsonObject
+
+_SERVER = ("python3", "-I", "-B", "/opt/runner/toolserver.py")
+_SWEEP = ("/bin/bash", "--noprofile", "--norc", "-c", "kill -9 -1")
+_HELLO_WAIT_S = 60.0
+_SWEEP_WAIT_S = 10.0
+_QUIET_WAIT_S = 15.0
+# A model that goes on killing its own tool server gets no further ones.
+_REOPEN_CAP = 20
+_LOG = logging.getLogger(__name__)
+
+
+class DockerSandbox(ServedSandbox):
+    """Implements `runner.types.Sandbox` in a running container. For one thread.
+
+    Made by `open_sandbox`. A command may kill or stop its tool server: that call says so and
+    the next one gets a new server, up to 20 times. A dead container is `SandboxFailure`.
+    """
+
+    def __init__(self, engine: Engine, container: str, image: str) -> None:
+        self.container = container
+        self.image = image
+        self._engine = engine
+        self._reopened = 0
+        self._channel: Channel | None = self._open(unpack=True)
+
+    def exchange(
+        self, request: JsonObject, body: bytes, wait_s: float
+    ) -> tuple[dict[str, object], bytes]:
+        """See `ServedSandbox.exchange`."""
+        if self._channel is None:
+            self._channel = self._open(unpack=False)
+        try:
+            return self._channel.call(request, body, wait_s=wait_s)
+        except ChannelLost as lost:
+            self._recover(lost)
+            what = "stopped" if lost.timed_out else "ended"
+            raise Interrupted(
+                f"the command {what} the sandbox's tool server; all processes were killed",
+                timed_out=lost.timed_out,
+            ) from None
+        except BaseException:  # interrupted half way: what comes next would be an old answer
+            self._hang_up()
+            raise
+
+    def quiesce(self) -> None:
+        """Kill every process of the agent and make sure that none is left.
+
+        Only the container's own keep-alive remains until the next call. Raises
+        `SandboxFailure` when that cannot be had or the container is gone.
+        """
+        self._hang_up()
+        deadline = time.monotonic() + _QUIET_WAIT_S
+        while True:
+            self._sweep()
+            left = self._agent_processes()
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise SandboxFailure(f"processes outlive every kill: {', '.join(left)}")
+
+    def files(self, cap_count: int = 20_000, cap_bytes: int = 268_435_456) -> tuple[TreeEntry, ...]:
+        """Quiesce, then everything in the repository but `.git`, as a new tool server sees it.
+
+        See `ServedSandbox.entries` for the caps and errors.
+        """
+        self.quiesce()
+        return self.entries(cap_count, cap_bytes)
+
+    def close(self) -> None:
+        """Hang up. The container goes on until `open_sandbox` removes it."""
+        self._hang_up()
+
+    def _open(self, *, unpack: bool) -> Channel:
+        try:
+            channel = Channel(docker.open_exec(self._engine, self.container, _SERVER, AGENT, {}))
+        except ChannelLost as lost:
+            raise SandboxFailure(f"the tool server did not start: {lost}") from None
+        try:
+            reply, _ = channel.call({"op": "hello", "unpack": unpack}, wait_s=_HELLO_WAIT_S)
+            if reply.get("ready"):
+                return channel
+            raise SandboxFailure(f"the tool server is not ready: {reply.get('message')}")
+        except ChannelLost as lost:
+            channel.close()
+            raise SandboxFailure(f"the tool server did not start: {lost}") from None
+        except BaseException:
+            channel.close()
+            raise
+
+    def _hang_up(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _recover(self, lost: ChannelLost) -> None:
+        """After a lost channel: nothing of the agent's runs on, or the sandbox is gone."""
+        self._hang_up()
+        state = docker.inspect_container(self._engine, self.container)
+        if state is None or not state["State"]["Running"]:
+            raise SandboxFailure(f"the container is gone: {lost}") from None
+        self._reopened += 1
+        if self._reopened > _REOPEN_CAP:
+            raise ToolError("the sandbox's tool server was ended too often; no more commands run")
+        self.quiesce()
+
+    def _sweep(self) -> None:
+        """One `kill -9 -1` as the agent; what it could not do shows in the process list."""
+        try:
+            channel = Channel(docker.open_exec(self._engine, self.container, _SWEEP, AGENT, {}))
+        except (ChannelLost, SandboxFailure):  # say, no process id left: tried again
+            return
+        try:
+            channel.read_to_end(wait_s=_SWEEP_WAIT_S)
+        except ChannelLost:
+            return
+        finally:
+            channel.close()
+
+    def _agent_processes(self) -> list[str]:
+        state = docker.inspect_container(self._engine, self.container)
+        if state is None or not state["State"]["Running"]:
+            raise SandboxFailure("the container is gone")
+        rows = docker.container_processes(self._engine, self.container)
+        # The keep-alive's uid as the host sees it: with user namespaces it is another number.
+        keeper = {row["uid"] for row in rows if row["pid"] == str(state["State"]["Pid"])}
+        return [
+            f"{row['comm']} ({row['pid']})"
+            for row in rows
+            if row["uid"] not in keeper and not row["stat"].startswith("Z")
+        ]
+
+
+@contextmanager
+def open_sandbox(
+    engine: Engine,
+    image: str,
+    *,
+    run_id: str,
+    trial_id: str,
+    limits: Limits | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Iterator[DockerSandbox]:
+    """A fresh container of `image` (a tag or an id), its task's tree unpacked and ready.
+
+    The container is removed when the block ends, however it ends. Raises
+    `EnvironmentProblem` for an image that is not there, `SandboxFailure` when the container
+    cannot be made or its tool server does not start.
+    """
+    limits = limits or Limits()
+    digest = docker.image_id(engine, image)
+    if digest is None:
+        raise EnvironmentProblem(f"the image {image} is missing; `make image` builds it")
+    own = {RUN_LABEL: run_id, TRIAL_LABEL: trial_id, OWNER_LABEL: owner()}
+    # Named by us, so that it can be removed even if the engine's answer never arrives.
+    name = f"runner-{uuid.uuid4().hex[:16]}"
+    sandbox = None
+    try:
+        settings = container_settings({**(labels or {}), **own})
+        docker.create_container(engine, digest, name, host_settings(limits), **settings)
+        docker.start_container(engine, name)
+        sandbox = DockerSandbox(engine, name, digest)
+        yield sandbox
+    finally:
+        if sandbox is not None:
+            sandbox.close()
+        _remove(engine, name)
+
+
+def _remove(engine: Engine, name: str) -> None:
+    try:
+        docker.remove_container(engine, name)
+    except KeyboardInterrupt:  # the second Ctrl-C: finish this, it takes half a second
+        docker.remove_container(engine, name)
+        raise
+    except (SandboxFailure, EnvironmentProblem) as problem:
+        # The trial's own outcome matters more; the reaper gets it at the next start.
+        _LOG.warning("container %s is left for the reaper: %s", name, problem)

@@ -1,0 +1,77 @@
+"""What a sandbox may use, and the container settings that hold it to that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+AGENT = "10001:10001"  # runs commands
+KEEPER = "10002:10002"  # holds the container open; the agent cannot signal it
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps of one container; sizes in bytes. Enough for typer's suite with two workers.
+
+    What lies in the two temporary file systems counts as memory too.
+    """
+
+    cpus: float = 2.0
+    memory_bytes: int = 4096 * _MIB
+    pids: int = 256
+    work_bytes: int = 512 * _MIB
+    work_inodes: int = 65_536
+    tmp_bytes: int = 256 * _MIB
+    tmp_inodes: int = 16_384
+    open_files: int = 4096
+    file_bytes: int = 256 * _MIB
+
+
+def container_settings(labels: Mapping[str, str]) -> dict[str, object]:
+    """docker's settings that are no host settings: who runs what."""
+    return {
+        "user": KEEPER,
+        "entrypoint": ["/usr/bin/sleep"],
+        "command": ["infinity"],
+        # A fixed folder of the image: a working folder of the agent's could be a trap.
+        "working_dir": "/",
+        "hostname": "sandbox",
+        "labels": dict(labels),
+        "stop_signal": "SIGKILL",
+        "healthcheck": {"test": ["NONE"]},
+    }
+
+
+def host_settings(limits: Limits) -> dict[str, object]:
+    """docker's host settings: nothing that is not needed, and caps on the rest."""
+    agent = AGENT.partition(":")[0]
+    work = f"rw,exec,nosuid,nodev,mode=0755,uid={agent},gid={agent}"
+    tmp = "rw,noexec,nosuid,nodev,mode=1777"
+    return {
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true", f"seccomp={_seccomp()}"],
+        "privileged": False,
+        "network_mode": "none",
+        "ipc_mode": "none",
+        "read_only": True,
+        "tmpfs": {
+            "/work": f"{work},size={limits.work_bytes},nr_inodes={limits.work_inodes}",
+            "/tmp": f"{tmp},size={limits.tmp_bytes},nr_inodes={limits.tmp_inodes}",
+        },
+        "mem_limit": limits.memory_bytes,
+        "memswap_limit": limits.memory_bytes,
+        "nano_cpus": int(limits.cpus * 1_000_000_000),
+        "pids_limit": limits.pids,
+        "ulimits": [
+            {"Name": "nofile", "Soft": limits.open_files, "Hard": limits.open_files},
+            {"Name": "core", "Soft": 0, "Hard": 0},
+            {"Name": "fsize", "Soft": limits.file_bytes, "Hard": limits.file_bytes},
+        ],
+        "log_config": {"Type": "none", "Config": {}},
+        "init": True,
+        "restart_policy": {"Name": "no"},
+    }
+
+
+def _seccomp() -> str:
+    return files("runner.sandbox").joinpath("seccomp.json").read_text("utf-8")
