@@ -30,7 +30,9 @@ def request_messages(system: str, messages: Sequence[Message]) -> list[dict[str,
         if isinstance(message, UserText):
             turns.append({"role": "user", "content": message.text})
         elif isinstance(message, ToolResult):
-            turns.append({"role": "tool", "tool_name": message.name, "content": message.text})
+            # The API has no field for an error, so the model is told in words.
+            text = f"ERROR: {message.text}" if message.is_error else message.text
+            turns.append({"role": "tool", "tool_name": message.name, "content": text})
         elif isinstance(message.raw, dict):
             turns.append(message.raw)
         else:
@@ -48,15 +50,30 @@ def _echo(text: str, calls: Sequence[ToolCall]) -> dict[str, Any]:
 
 
 def request_tool(spec: ToolSpec) -> dict[str, Any]:
-    """A tool as the chat API takes it."""
+    """A tool as the chat API takes it.
+
+    The client keeps only a property's `type`, `items`, `description` and `enum`, so a type
+    that may also be null is written as the plain type.
+    """
+    parameters = dict(spec.parameters)
+    properties = parameters.get("properties")
+    if isinstance(properties, Mapping):
+        parameters["properties"] = {name: _plain(value) for name, value in properties.items()}
     return {
         "type": "function",
         "function": {
             "name": spec.name,
             "description": spec.description,
-            "parameters": dict(spec.parameters),
+            "parameters": parameters,
         },
     }
+
+
+def _plain(schema: object) -> object:
+    if not isinstance(schema, Mapping) or not isinstance(schema.get("anyOf"), list):
+        return schema
+    kinds = [kind for kind in schema["anyOf"] if kind != {"type": "null"}]
+    return {**kinds[0], **schema} if len(kinds) == 1 else schema
 
 
 def read_reply(body: JsonObject, *, latency_s: float) -> Reply:

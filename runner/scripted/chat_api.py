@@ -14,6 +14,7 @@ from runner.scripted.tokens import estimate
 
 VERSION = "0.34.2"  # the server whose API this follows
 DEFAULT_CONTEXT = 4096  # tokens, on a machine with little GPU memory
+ERROR_WORD = "ERROR: "  # how a tool's error begins among results
 _ROLES = ("system", "user", "assistant", "tool")
 _ERRORS = {
     "400": (400, "invalid request"),
@@ -76,15 +77,9 @@ def _answers(following: Sequence[JsonDict]) -> Iterator[Answer]:
     for message in following:
         if message["role"] != "tool":
             return
-        # The protocol has no field for an error: a script has to read the words.
+        # The protocol has no field for an error, so whoever sends the result says it in words.
         text = str(message.get("content", ""))
-        yield Answer(text, is_error=_reads_as_error(text))
-
-
-def _reads_as_error(text: str) -> bool:
-    """Whether a result's words are an error's, as the runner's tools begin theirs."""
-    beginnings = ("str_replace_editor:", "bash:", "there is no tool", "error")
-    return text.lower().startswith(beginnings)
+        yield Answer(text, is_error=text.startswith(ERROR_WORD))
 
 
 def prompt_tokens(body: JsonDict) -> int:
