@@ -4,6 +4,7 @@ The journal says what happened and what it cost; the transcript is for people wh
 along. No verdict and no sum depends on it.
 """
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,9 @@ class TranscriptWriter:
         Raises `UsageError` when the file exists, `EnvironmentProblem` when it cannot be made.
         """
         self.path = path
-        self._secrets = tuple(each for each in secrets if len(each) >= _SHORTEST_SECRET)
+        self._secrets = tuple(
+            json.dumps(each)[1:-1] for each in secrets if len(each) >= _SHORTEST_SECRET
+        )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("xb", buffering=0)

@@ -1,0 +1,126 @@
+"""Events of a journal to rows of the database; pure.
+
+A row may hold more keys than its table has columns: the database takes what it knows.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from runner.events import (
+    CallReserved,
+    CallSettled,
+    CheckDone,
+    Event,
+    Phase,
+    ToolUsed,
+    TrialEnded,
+    TrialStarted,
+)
+from runner.types import Usage
+
+Row = Mapping[str, object]
+DIED = "the runner died"
+UNSETTLED = "unsettled"
+DELEGATE = "delegate_to_executor"  # its seconds are its executor's calls and tools
+
+
+@dataclass
+class TrialEvents:
+    """One trial's events, sorted by what they are about."""
+
+    started: TrialStarted | None = None
+    ended: TrialEnded | None = None
+    reserved: dict[int, CallReserved] = field(default_factory=dict)
+    settled: dict[int, CallSettled] = field(default_factory=dict)
+    tools: list[ToolUsed] = field(default_factory=list)
+    checks: dict[str, CheckDone] = field(default_factory=dict)  # a later answer replaces
+
+    def add(self, event: Event) -> None:
+        """Sort one event in."""
+        match event:
+            case TrialStarted():
+                self.started = event
+            case TrialEnded():
+                self.ended = event
+            case CallReserved():
+                self.reserved[event.seq] = event
+            case CallSettled():
+                self.settled[event.seq] = event
+            case ToolUsed():
+                self.tools.append(event)
+            case CheckDone():
+                self.checks[event.name] = event
+            case Phase():
+                pass
+
+
+def by_trial(events: Iterable[Event]) -> dict[str, TrialEvents]:
+    """A journal's events by trial id, in the order the trials began."""
+    trials: dict[str, TrialEvents] = {}
+    for event in events:
+        trials.setdefault(event.trial_id, TrialEvents()).add(event)
+    return {trial_id: trial for trial_id, trial in trials.items() if trial.started}
+
+
+def trial_row(trial: TrialEvents) -> Row:
+    """The `trials` row. A trial without an end is one whose runner died."""
+    started = trial.started
+    if started is None:
+        raise ValueError("a trial's row needs its beginning")
+    row: dict[str, object] = vars(started) | {"started_at": _utc(started.started_at)}
+    if trial.ended is None:
+        return row | _died(trial)
+    return row | vars(trial.ended) | {"ended_at": _utc(trial.ended.ended_at)}
+
+
+def call_rows(trial: TrialEvents) -> Sequence[Row]:
+    """The `calls` rows: each reserve with what became of it."""
+    lines = []
+    for seq in sorted(trial.reserved.keys() | trial.settled.keys()):
+        reserved, settled = trial.reserved.get(seq), trial.settled.get(seq)
+        row: dict[str, object] = {"reserved_usd": reserved.usd if reserved else None}
+        if settled is None:
+            row |= vars(reserved) | {"error": UNSETTLED, "lost": True}
+        else:
+            row |= vars(settled)
+            if not (settled.lost and settled.usage == Usage()):
+                row |= vars(settled.usage)
+        lines.append(row)
+    return lines
+
+
+def tool_rows(trial: TrialEvents) -> list[Row]:
+    """The `tool_calls` rows, numbered from 1 within the trial."""
+    return [vars(tool) | {"seq": seq} for seq, tool in enumerate(trial.tools, start=1)]
+
+
+def check_rows(trial: TrialEvents) -> list[Row]:
+    """The `checks` rows, one a name."""
+    return [vars(check) for check in trial.checks.values()]
+
+
+def _died(trial: TrialEvents) -> dict[str, object]:
+    """What can still be said: the turns and seconds on record, never the wall time."""
+    called: list[CallReserved | CallSettled] = [*trial.reserved.values(), *trial.settled.values()]
+    turns = [call.iteration for call in called if call.role != "executor"]
+    return {
+        "status": "infra",
+        "success": False,
+        "harness_green": False,
+        "iterations": max(turns, default=0),
+        "model_s": sum(call.latency_s for call in trial.settled.values()),
+        "tool_s": sum(tool.seconds for tool in trial.tools if tool.tool != DELEGATE),
+        "reason": DIED,
+    }
+
+
+def _utc(text: str) -> str | None:
+    """An ISO 8601 label as UTC without a zone; None for what is no date."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(sep=" ")
