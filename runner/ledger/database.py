@@ -183,7 +183,7 @@ def _write(
                 _write_all(connection, db_path, sources, cards)
             return
         except duckdb.TransactionException as error:
-            if "conflict" not in str(error) or not left:
+            if "conflict" not in str(error).lower() or not left:
                 raise unwritable(db_path, error) from error
         time.sleep(_AGAIN_S)  # another thread wrote the same rows; ours are simply repeated
 

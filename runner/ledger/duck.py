@@ -48,8 +48,14 @@ def opened(path: Path, *, read_only: bool, wait_s: float) -> Iterator[duckdb.Duc
             connection.close()
 
 
-def query(path: Path, sql: str, *, wait_s: float = 30.0) -> Table:
-    """Run one SQL statement that reads.
+def query(
+    path: Path,
+    sql: str,
+    *,
+    wait_s: float = 30.0,
+    parameters: Mapping[str, object] | None = None,
+) -> Table:
+    """Run one SQL statement that reads; `parameters` are its `$name` ones.
 
     Raises:
         UsageError: the SQL is wrong, writes, or is not one statement.
@@ -61,7 +67,7 @@ def query(path: Path, sql: str, *, wait_s: float = 30.0) -> Table:
         try:
             if len(connection.extract_statements(sql)) != 1:
                 raise UsageError("give one SQL statement")
-            cursor = connection.execute(sql)
+            cursor = connection.execute(sql, dict(parameters or {}))
             columns = tuple(column[0] for column in cursor.description or ())
             return Table(columns, tuple(cursor.fetchall()))
         except (duckdb.IOException, duckdb.FatalException):

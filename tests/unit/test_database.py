@@ -1,0 +1,380 @@
+import resource
+import subprocess
+import sys
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from ledger_samples import CARDS, call, ended, started, tool, trial, write_journal
+
+from runner.errors import EnvironmentProblem, UsageError
+from runner.events import CallSettled, CheckDone
+from runner.ledger.database import Ingested, ingest, rebuild, sync
+from runner.ledger.duck import DatabaseBusy, query
+from runner.ledger.journal import Journal
+from runner.types import Usage
+
+TABLES = (
+    "trials",
+    "calls",
+    "tool_calls",
+    "checks",
+    "rates",
+    "median_intervals",
+    "ingested",
+    "costs",
+    "cells",
+    "context_growth",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "results" / "journal"
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return tmp_path / "results" / "trials.duckdb"
+
+
+def ask(db: Path, sql: str) -> list[tuple[object, ...]]:
+    return list(query(db, sql, wait_s=5).rows)
+
+
+def content(db: Path) -> dict[str, list[tuple[object, ...]]]:
+    return {table: ask(db, f"FROM {table} ORDER BY ALL") for table in TABLES}
+
+
+# ---- what is written ------------------------------------------------------------------------
+
+
+def test_a_trial_becomes_rows_in_every_table(db: Path, folder: Path) -> None:
+    path = write_journal(folder, "r1", trial("t1"))
+    assert ingest(db, [path], CARDS) == Ingested(trials=("t1",))
+    assert ask(db, "SELECT arm, status, success, iterations, wall_s, reason FROM trials") == [
+        ("C", "solved", True, 2, 10.0, "because")
+    ]
+    assert ask(db, "SELECT seq, role, input_tokens, output_tokens, error FROM calls") == [
+        (1, "orchestrator", 1000, 100, None),
+        (2, "executor", 500, 50, None),
+        (3, "orchestrator", 400, 20, None),
+    ]
+    assert ask(db, "SELECT seq, call_seq, tool, output_chars FROM tool_calls") == [
+        (1, 2, "bash", 40),
+        (2, 1, "delegate_to_executor", 300),
+    ]
+    assert ask(db, "SELECT name, passed, detail->>'passed' FROM checks") == [
+        ("mypy", True, None),
+        ("pytest", True, "1356"),
+    ]
+
+
+def test_times_are_utc_and_text_that_is_no_unicode_is_marked(db: Path, folder: Path) -> None:
+    ingest(db, [write_journal(folder, "r1", trial("t1"))], CARDS)
+    assert ask(db, "SELECT started_at, manifest->>'name' FROM trials") == [
+        (datetime(2026, 11, 23, 10), "?\x00é")
+    ]
+
+
+def test_ingesting_again_changes_nothing(db: Path, folder: Path) -> None:
+    path = write_journal(folder, "r1", trial("t1"), trial("t2", "failed"))
+    ingest(db, [path], CARDS)
+    before = content(db)
+    ingest(db, [path], CARDS)
+    assert content(db) == before
+
+
+def test_a_check_asked_twice_counts_by_its_last_answer(db: Path, folder: Path) -> None:
+    events = [*trial("t1"), CheckDone("t1", "mypy", False, {"errors": 3})]
+    ingest(db, [write_journal(folder, "r1", events)], CARDS)
+    assert ask(db, "SELECT passed FROM checks WHERE name = 'mypy'") == [(False,)]
+
+
+def test_a_trial_id_of_another_run_is_refused_and_the_first_stays(db: Path, folder: Path) -> None:
+    ingest(db, [write_journal(folder, "r1", trial("t1"))], CARDS)
+    other = write_journal(folder, "r2", trial("t1", run_id="r2"))
+    with pytest.raises(EnvironmentProblem, match=r"r2\.jsonl holds trial t1, which run r1 has"):
+        ingest(db, [other], CARDS)
+    assert ask(db, "SELECT run_id FROM trials") == [("r1",)]
+
+
+def test_an_imported_trial_is_possible(db: Path, folder: Path) -> None:
+    events = [started("t1", kind="imported"), ended("t1")]
+    ingest(db, [write_journal(folder, "r1", events)], CARDS)
+    assert ask(db, "SELECT provider_kind FROM trials") == [("imported",)]
+
+
+# ---- what went wrong is on record -----------------------------------------------------------
+
+
+def test_a_reserve_that_was_never_settled_is_a_lost_call(db: Path, folder: Path) -> None:
+    reserve, _settle = call("t1", 1, Usage())
+    path = write_journal(folder, "r1", [started("t1"), reserve, ended("t1", "timeout")])
+    ingest(db, [path], CARDS)
+    assert ask(db, "SELECT error, lost, input_tokens, output_tokens, reserved_usd FROM calls") == [
+        ("unsettled", True, None, None, 0.5)
+    ]
+
+
+def test_a_call_settled_as_lost_keeps_its_error_and_its_reserve(db: Path, folder: Path) -> None:
+    reserve, _settle = call("t1", 1, Usage())
+    lost = CallSettled(
+        "t1", 1, 1, "orchestrator", "claude-opus-4-7", Usage(), 9.0, error="reset", lost=True
+    )
+    path = write_journal(folder, "r1", [started("t1"), reserve, lost, ended("t1", "infra")])
+    ingest(db, [path], CARDS)
+    assert ask(db, "SELECT error, lost, output_tokens, latency_s, reserved_usd FROM calls") == [
+        ("reset", True, None, 9.0, 0.5)
+    ]
+
+
+def test_a_trial_whose_runner_died_is_infra_with_what_is_known(db: Path, folder: Path) -> None:
+    events = [
+        started("t1"),
+        *call("t1", 1, Usage(10, 10)),
+        tool("t1", 1, "bash", 5),
+        *call("t1", 2, Usage(10, 10), iteration=2)[:1],
+        *call("t1", 3, Usage(10, 10), role="executor", iteration=7),
+    ]
+    write_journal(folder, "r1", events)
+    assert sync(db, folder, CARDS).trials == ("t1",)
+    assert ask(
+        db,
+        "SELECT status, success, harness_green, reason, iterations, model_s, tool_s, wall_s, "
+        "ended_at FROM trials",
+    ) == [("infra", False, False, "the runner died", 2, 4.0, 0.5, None, None)]
+
+
+def test_a_running_trial_waits_until_its_writer_has_ended(db: Path, folder: Path) -> None:
+    with Journal.create(folder / "r1.jsonl") as journal:
+        for event in (*trial("t1"), started("t2")):
+            journal.append(event)
+        assert sync(db, folder, CARDS) == Ingested(trials=("t1",), running=("t2",))
+        assert rebuild(db, folder, CARDS) == Ingested(trials=("t1",), running=("t2",))
+        assert ask(db, "SELECT trial_id FROM trials") == [("t1",)]
+    assert sync(db, folder, CARDS) == Ingested(trials=("t1", "t2"))
+    assert ask(db, "SELECT trial_id, status FROM trials ORDER BY 1") == [
+        ("t1", "solved"),
+        ("t2", "infra"),
+    ]
+
+
+def test_a_torn_journal_gives_what_is_whole_and_is_reported(db: Path, folder: Path) -> None:
+    path = write_journal(folder, "r1", trial("t1"), trial("t2"))
+    path.write_bytes(path.read_bytes()[:-9])
+    assert sync(db, folder, CARDS).torn == (path,)
+    assert ask(db, "SELECT trial_id, status FROM trials ORDER BY 1") == [
+        ("t1", "solved"),
+        ("t2", "infra"),
+    ]
+
+
+def test_a_damaged_journal_leaves_the_database_alone(db: Path, folder: Path) -> None:
+    ingest(db, [write_journal(folder, "r1", trial("t1"))], CARDS)
+    before = content(db)
+    path = write_journal(folder, "r2", trial("t2", run_id="r2"))
+    path.write_bytes(path.read_bytes().replace(b"1000", b"1001", 1))
+    for update in (sync, rebuild):
+        with pytest.raises(EnvironmentProblem, match=r"r2\.jsonl is damaged at line"):
+            update(db, folder, CARDS)
+    assert content(db) == before
+
+
+# ---- keeping up -----------------------------------------------------------------------------
+
+
+def test_sync_takes_what_is_new_or_changed_only(db: Path, folder: Path) -> None:
+    write_journal(folder, "r1", trial("t1"))
+    assert sync(db, folder, CARDS).trials == ("t1",)
+    assert sync(db, folder, CARDS).trials == ()
+    write_journal(folder, "r2", trial("t2", run_id="r2"))
+    assert sync(db, folder, CARDS).trials == ("t2",)
+    with Journal.resume(folder / "r1.jsonl") as journal:
+        for event in trial("t3"):
+            journal.append(event)
+    assert sync(db, folder, CARDS).trials == ("t1", "t3")
+
+
+def test_sync_brings_a_changed_price_list(db: Path, folder: Path) -> None:
+    write_journal(folder, "r1", trial("t1"))
+    sync(db, folder, {"paper-2026-06": CARDS["paper-2026-06"]})
+    assert ask(db, "SELECT DISTINCT card FROM costs") == [("paper-2026-06",)]
+    assert sync(db, folder, CARDS).trials == ()
+    assert ask(db, "SELECT DISTINCT card FROM costs ORDER BY 1") == [
+        ("list-2026-11",),
+        ("paper-2026-06",),
+    ]
+
+
+def test_a_rebuilt_database_equals_the_one_that_grew(db: Path, folder: Path) -> None:
+    for run in ("r1", "r2", "r3"):
+        write_journal(folder, run, trial(f"{run}-1", run_id=run), trial(f"{run}-2", "cap"))
+        if run != "r1":
+            continue
+        sync(db, folder, CARDS)
+    sync(db, folder, CARDS)
+    grown = content(db)
+    rebuild(db, folder, CARDS)
+    assert content(db) == grown
+    assert [path.name for path in db.parent.iterdir() if path.is_file()] == [db.name]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(b"no database " * 1000),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:5000]),
+        lambda path: duckdb.connect(path).execute("UPDATE schema_version SET version = 99").close(),
+        lambda path: duckdb.connect(path).execute("DROP TABLE schema_version").close(),
+    ],
+    ids=["text", "empty", "cut", "newer", "foreign"],
+)
+def test_a_file_that_cannot_be_used_names_the_fix_and_the_fix_works(
+    db: Path, folder: Path, spoil: object
+) -> None:
+    write_journal(folder, "r1", trial("t1"))
+    sync(db, folder, CARDS)
+    before = content(db)
+    assert callable(spoil)
+    spoil(db)
+    spoiled = db.read_bytes()
+    with pytest.raises(EnvironmentProblem, match=r"--rebuild|RUNNER_DB"):
+        sync(db, folder, CARDS)
+    with pytest.raises(EnvironmentProblem, match=r"--rebuild|RUNNER_DB"):
+        ingest(db, [folder / "r1.jsonl"], CARDS)
+    assert db.read_bytes() == spoiled
+    rebuild(db, folder, CARDS)
+    assert content(db) == before
+
+
+def test_the_log_of_a_process_that_was_killed_is_not_replayed_into_a_new_file(
+    db: Path, folder: Path
+) -> None:
+    write_journal(folder, "r1", trial("t1"))
+    sync(db, folder, CARDS)
+    code = (
+        "import duckdb, os, sys; c = duckdb.connect(sys.argv[1])\n"
+        "c.execute(\"UPDATE trials SET status = 'failed'\"); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(db)], check=False)
+    assert db.with_name(db.name + ".wal").exists()
+    rebuild(db, folder, CARDS)
+    assert ask(db, "SELECT status FROM trials") == [("solved",)]
+
+
+# ---- who may open it ------------------------------------------------------------------------
+
+
+def test_a_file_held_by_another_process_is_waited_for_then_its_holder_named(
+    db: Path, folder: Path
+) -> None:
+    path = write_journal(folder, "r1", trial("t1"))
+    sync(db, folder, CARDS)
+    code = (
+        "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('ready', flush=True)\n"
+        "sys.stdin.readline(); c.close()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(db)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout
+        assert other.stdin
+        assert other.stdout.readline() == "ready\n"
+        told = rf"held by process {other.pid} \(.*python.*\).* journal is safe"
+        with pytest.raises(DatabaseBusy, match=told):
+            ingest(db, [path], CARDS, wait_s=0.1)
+        with pytest.raises(DatabaseBusy, match=told):
+            query(db, "FROM trials", wait_s=0.1)
+        with pytest.raises(DatabaseBusy, match=told):
+            rebuild(db, folder, CARDS, wait_s=0.1)
+        threading.Timer(0.2, lambda: other.communicate("\n")).start()
+        assert ingest(db, [path], CARDS, wait_s=20).trials == ("t1",)
+
+
+def test_threads_may_ingest_and_ask_at_the_same_time(db: Path, folder: Path) -> None:
+    paths = [write_journal(folder, f"r{i}", trial(f"t{i}", run_id=f"r{i}")) for i in range(4)]
+    ingest(db, paths[:1], CARDS)
+    failed: list[BaseException] = []
+
+    def attempt(number: int) -> None:
+        try:
+            ingest(db, [paths[number]], CARDS)
+            query(db, "FROM trials")
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=attempt, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert ask(db, "SELECT count(*) FROM trials") == [(4,)]
+
+
+def test_a_full_disk_is_named_and_what_was_there_stays(db: Path, folder: Path) -> None:
+    write_journal(folder, "r1", trial("t1"))
+    sync(db, folder, CARDS)
+    write_journal(folder, "r2", trial("t2", run_id="r2"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(EnvironmentProblem, match=r"trials\.duckdb.*free some space"):
+            sync(db, folder, CARDS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert ask(db, "SELECT trial_id FROM trials") == [("t1",)]
+    sync(db, folder, CARDS)
+    assert ask(db, "SELECT count(*) FROM trials") == [(2,)]
+
+
+def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
+    write_journal(folder, "r1", trial("t1"))
+    for update in (sync, rebuild):
+        with pytest.raises(EnvironmentProblem, match=r"/sys/.*RUNNER_DB"):
+            update(Path("/sys/here/trials.duckdb"), folder, CARDS)
+
+
+# ---- asking ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("DELETE FROM trials", "read-only"),
+        ("DROP VIEW cells", "read-only"),
+        ("COPY trials TO 'stolen.csv'", "disabled by configuration"),
+        ("FROM read_text('/etc/hostname')", "disabled by configuration"),
+        ("SET enable_external_access = true", "configuration"),
+        ("SELECT nonsense FROM trials", "nonsense"),
+        ("SELEC 1", "syntax error"),
+        ("", "one SQL statement"),
+        ("SELECT 1; SELECT 2", "one SQL statement"),
+    ],
+)
+def test_sql_that_is_wrong_or_writes_is_a_usage_error(
+    db: Path, folder: Path, sql: str, told: str
+) -> None:
+    ingest(db, [write_journal(folder, "r1", trial("t1"))], CARDS)
+    with pytest.raises(UsageError, match=told):
+        query(db, sql)
+    assert ask(db, "SELECT count(*) FROM trials") == [(1,)]
+
+
+def test_asking_before_there_is_a_database_says_what_to_do(db: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match="no database at .* yet"):
+        query(db, "SELECT 1")
+    assert not db.exists()
+
+
+def test_an_answer_has_names_and_rows(db: Path, folder: Path) -> None:
+    ingest(db, [write_journal(folder, "r1", trial("t1"))], CARDS)
+    table = query(db, "SELECT 1 AS one, 'b' AS two")
+    assert (table.columns, table.rows) == (("one", "two"), ((1, "b"),))
