@@ -110,8 +110,7 @@ class AnthropicModel:
         lost before it.
 
         Raises:
-            ModelFailure: no answer, an error, or an answer that is no reply. `timeout`,
-                `connection_lost` and `malformed_reply` may have been billed all the same.
+            ModelFailure: no answer, an error, or an answer that is no reply.
         """
         self._attempts.begin()
         try:
@@ -177,18 +176,23 @@ def _failure(error: anthropic.AnthropicError, base_url: str, attempts: int) -> M
     """The vendor's error in our words; the one place where SDK errors are translated."""
     tries = f" ({attempts} attempts)" if attempts > 1 else ""
     if isinstance(error, CallLost):
-        return ModelFailure(f"{base_url}: {error}{tries}", kind=error.kind)
+        return ModelFailure(f"{base_url}: {error}{tries}", kind=error.kind, lost=error.lost)
     if isinstance(error, anthropic.APIStatusError):
         said = error.api_message if isinstance(error.api_message, str) else error.message
+        wait = error.response.headers.get("retry-after")
+        asked = f"; it asks to wait {wait[:40]} s" if wait else ""
         return ModelFailure(
-            f"{base_url} answered {error.status_code}: {said[:500]}{tries}",
+            f"{base_url} answered {error.status_code}: {said[:500]}{asked}{tries}",
             kind=_kind(error, said),
             request_id=error.request_id,
+            lost=False,
         )
     if isinstance(error, anthropic.APIConnectionError):
         why = str(error.__cause__) or type(error.__cause__).__name__
-        return ModelFailure(f"no connection to {base_url}: {why}{tries}", kind="connection")
-    return ModelFailure(f"{base_url}: {error}", kind="client_error")
+        return ModelFailure(
+            f"no connection to {base_url}: {why}{tries}", kind="connection", lost=False
+        )
+    return ModelFailure(f"{base_url}: {error}", kind="client_error", lost=False)
 
 
 def _kind(error: anthropic.APIStatusError, said: str) -> str:

@@ -26,11 +26,15 @@ _NEVER_SENT = (
 
 
 class CallLost(anthropic.AnthropicError):
-    """A call given up; an SDK error so that the SDK passes it on and does not retry."""
+    """A call given up; an SDK error so that the SDK passes it on and does not retry.
 
-    def __init__(self, kind: str, message: str) -> None:
+    `lost` says whether a request was sent whose answer never came whole.
+    """
+
+    def __init__(self, kind: str, message: str, *, lost: bool = True) -> None:
         super().__init__(message)
         self.kind = kind
+        self.lost = lost
 
 
 class Attempts:
@@ -64,8 +68,7 @@ class Attempts:
         """Middleware of the SDK: runs once for every attempt."""
         self._attempt_started = self._clock()
         self.count += 1
-        left = self._left()
-        seconds = min(self._timeout_s, left)
+        seconds = min(self._timeout_s, self._left(lost=False))
         timeout = httpx2.Timeout(seconds, connect=min(10.0, seconds))
         try:
             response = call_next(request.copy(timeout=timeout))
@@ -87,12 +90,10 @@ class Attempts:
     def _left_or_zero(self) -> float:
         return max(0.0, self._deadline_s - (self._clock() - self._started))
 
-    def _left(self) -> float:
+    def _left(self, *, lost: bool = True) -> float:
         left = self._left_or_zero()
         if left <= 0:
-            raise CallLost(
-                "deadline", f"no whole answer within {self._deadline_s:g} s, {self.count} attempts"
-            )
+            raise CallLost("deadline", f"no whole answer within {self._deadline_s:g} s", lost=lost)
         return left
 
     def _pause(self, response: "APIResponse[object]") -> float:

@@ -106,7 +106,7 @@ class OllamaModel:
         except httpx.HTTPError as error:
             raise self._broken(error) from error
         except ConnectionError as error:
-            raise ModelFailure(f"no Ollama answers at {self._host}", kind="connection") from error
+            raise self._absent() from error
         except (ValueError, TypeError, AttributeError) as error:
             # The client trips over answers of another shape; what came is read below.
             if not self._body:
@@ -152,19 +152,25 @@ class OllamaModel:
             status, "api_error" if status >= 500 else "invalid_request_error"
         )
         return ModelFailure(
-            f"Ollama at {self._host} answered {status}: {str(error.error)[:500]}", kind=kind
+            f"Ollama at {self._host} answered {status}: {str(error.error)[:500]}",
+            kind=kind,
+            lost=False,
         )
+
+    def _absent(self) -> ModelFailure:
+        return ModelFailure(f"no Ollama answers at {self._host}", kind="connection", lost=False)
 
     def _broken(self, error: httpx.HTTPError) -> ModelFailure:
         if isinstance(error, httpx.ConnectTimeout):
-            return ModelFailure(f"no Ollama answers at {self._host}", kind="connection")
+            return self._absent()
         if isinstance(error, httpx.TimeoutException):
             silent = f"was silent for {self._timeout_s:g} s"
             return ModelFailure(f"Ollama at {self._host} {silent}", kind="timeout")
         if isinstance(error, httpx.DecodingError):
             return malformed(str(error))
         if isinstance(error, httpx.UnsupportedProtocol):
-            return ModelFailure(f"OLLAMA_HOST '{self._host}': {error}", kind="connection")
+            what = f"OLLAMA_HOST '{self._host}': {error}"
+            return ModelFailure(what, kind="connection", lost=False)
         why = str(error) or type(error).__name__
         return ModelFailure(
             f"Ollama at {self._host}: the connection broke: {why}", kind="connection_lost"

@@ -87,7 +87,7 @@ def endpoint(server: ScriptedServer, persona: str, task: str, role: str, trial: 
     """The base address at which `persona` (a spec, see `spec.py`) plays `role` on `task`.
 
     It serves the Anthropic SDK as `base_url` and the Ollama client as `host`. `trial` keeps
-    apart what the server counts for one trial (`fault=529@3`).
+    apart what the server counts for one trial (`fault=529@3`) and makes request ids its own.
     """
     return server.url + Address(persona, task, role, trial).path
 
