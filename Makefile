@@ -52,7 +52,7 @@ check: python ## Check format, lint, types, layers, lock and docs
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary
-	@.venv/bin/lint-imports --no-timings >.cache/lint-imports.log || { cat .cache/lint-imports.log; exit 1; }
+	@.venv/bin/lint-imports >.cache/lint-imports.log || { cat .cache/lint-imports.log; exit 1; }
 	@.venv/bin/python scripts/lock.py --check
 
 bench: image ## Measure and print the figures
