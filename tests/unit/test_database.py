@@ -369,7 +369,7 @@ def test_sql_that_is_wrong_or_writes_is_a_usage_error(
 
 
 def test_asking_before_there_is_a_database_says_what_to_do(db: Path) -> None:
-    with pytest.raises(EnvironmentProblem, match="no database at .* yet"):
+    with pytest.raises(EnvironmentProblem, match=r"no database at .* yet"):
         query(db, "SELECT 1")
     assert not db.exists()
 
