@@ -13,7 +13,6 @@ from runner.types import (
     ExecResult,
     Message,
     Reply,
-    Role,
     StopReason,
     ToolCall,
     ToolSpec,
@@ -60,20 +59,6 @@ class PlayedModel:
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-
-@dataclass
-class ListScribe:
-    """Keeps the conversations it hears."""
-
-    openings: list[tuple[int, Role]] = field(default_factory=list)
-    lines: list[tuple[int, Role, int, Message]] = field(default_factory=list)
-
-    def opened(self, conversation: int, role: Role, system: str, tools: Sequence[ToolSpec]) -> None:
-        self.openings.append((conversation, role))
-
-    def said(self, conversation: int, role: Role, turn: int, message: Message) -> None:
-        self.lines.append((conversation, role, turn, message))
 
 
 @dataclass

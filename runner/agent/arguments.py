@@ -1,6 +1,6 @@
 """Tool arguments: a dataclass is both the JSON schema a model sees and the check of its call."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,9 +28,13 @@ def without_titles(node: object) -> dict[str, object]:
     }
 
 
-def parse(kind: type[T], arguments: JsonObject, tool: str) -> T:
-    """Read a model's arguments as `kind`; `ToolError` says which argument is wrong and why."""
+def parse(kind: Callable[..., T], arguments: JsonObject, tool: str) -> T:
+    """Read a model's arguments as `kind`, a pydantic dataclass.
+
+    `ToolError` says which argument is wrong and why.
+    """
     try:
-        return TypeAdapter(kind).validate_python(dict(arguments))
+        # As keywords, because strict validation takes no mapping for a dataclass.
+        return kind(**arguments)
     except ValidationError as error:
         raise ToolError(f"{tool}: {explain(error)[:2000]}") from error
