@@ -12,8 +12,9 @@ from runner.types import ExecResult, JsonObject, Shell, Tool, ToolOutput, ToolSp
 # The kernel takes at most 128 KiB for one argument; a longer script belongs in a file.
 COMMAND_BYTES = 120_000
 
-# HOME is the model's to write, so no start-up file of the shell is read.
-BASH = ("bash", "--noprofile", "--norc", "-c")
+# HOME is the model's to write, so no start-up file of the shell is read; after `--` a command
+# that begins with a dash is a command still.
+BASH = ("bash", "--noprofile", "--norc", "-c", "--")
 
 
 @strict_dataclass(frozen=True, config=STRICT)
