@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runner.agent.meter import Meter
-from runner.agent.text import first_line
+from runner.agent.text import TOOL_OUTPUT_CHARS, cut_middle, first_line, sendable
 from runner.errors import ModelFailure, ToolError
 from runner.events import ToolUsed
 from runner.ledger.transcript import Answered, Broke, Entry, Opened, Returned, Told
@@ -140,7 +140,7 @@ def answer(
         for call in reply.calls:
             # A reply cut at max_tokens may end in the middle of its last call.
             cut = reply.stop_reason == "max_tokens" and call is reply.calls[-1]
-            results.append(use(seated, by_name, call, turn, meter, cut=cut))
+            results.append(use(seated, by_name, call, turn, meter, call_seq=call_seq, cut=cut))
         return results
     if reply.stop_reason == "pause_turn":
         return []
@@ -161,32 +161,34 @@ def use(
     turn: int,
     meter: Meter,
     *,
+    call_seq: int,
     cut: bool,
 ) -> ToolResult:
     """Run one tool call; what is wrong with it becomes its result. On record either way."""
     meter.check_time()
-    call_seq = meter.seq  # delegation moves the counter on: this call belongs to the reply above
     began = time.monotonic()
     try:
         output = _tool(by_name, call, cut=cut).run(call.arguments)
     except ToolError as error:
-        output = ToolOutput(str(error), is_error=True)
+        # A model may have named a file or a tool with a megabyte of text: it is not told it back.
+        output = ToolOutput(cut_middle(str(error), TOOL_OUTPUT_CHARS), is_error=True)
+    text = sendable(output.text)
     event = ToolUsed(
         trial_id=meter.trial_id,
         call_seq=call_seq,
         iteration=turn,
         role=seated.role,
-        tool=call.name,
+        tool=first_line(call.name),
         seconds=time.monotonic() - began,
         exit_code=output.exit_code,
         timed_out=output.timed_out,
         truncated=output.truncated,
-        output_chars=len(output.text),
+        output_chars=len(text),
         is_error=output.is_error,
         summary=summary(call),
     )
     meter.tool_used(event, leaf=call.name != DELEGATE)
-    return ToolResult(call.id, call.name, output.text, output.is_error)
+    return ToolResult(call.id, call.name, text, output.is_error)
 
 
 def _tool(by_name: Mapping[str, Tool], call: ToolCall, *, cut: bool) -> Tool:
