@@ -16,7 +16,7 @@ from runner.agent.meter import Meter
 from runner.config.arms import Arm, Seat
 from runner.config.rates import RateCard
 from runner.config.tasks import Task
-from runner.errors import LimitReached, RunnerError, Status, TrialError
+from runner.errors import LimitReached, OperatorError, Status, ToolError, TrialError
 from runner.events import CheckDone, Phase, Record, TrialEnded, TrialStarted
 from runner.image.states import Tree
 from runner.judge.change import Change, collect
@@ -115,7 +115,7 @@ def run_trial(spec: TrialSpec, world: World, record: Record, scribe: Scribe) -> 
         _steps(spec, world, record, scribe, meter, progress)
     except TrialError as error:
         return _end(spec, record, meter, progress, error.status, str(error))
-    except RunnerError:
+    except OperatorError:
         raise
     except BaseException as error:
         what = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{error!r}"
@@ -156,7 +156,7 @@ def _steps(
             except LimitReached as limit:
                 progress.limit = limit
         sandbox.quiesce()
-        change = collect(sandbox.entries(), sandbox, world.starting, spec.task)
+        change = _change(sandbox, world, spec.task)
         world.keep_change(change)
         began = time.monotonic()
         with _phase(spec, record, "harness"):
@@ -166,6 +166,15 @@ def _steps(
     progress.judge_s = time.monotonic() - began
     for check in progress.verdict.checks:
         record(CheckDone(spec.trial_id, check.name, check.passed, check.detail))
+
+
+def _change(sandbox: AgentSandbox, world: World, task: Task) -> Change:
+    """What the agent changed; a tree too large to look through is its own doing."""
+    try:
+        entries = sandbox.entries()
+    except ToolError as error:
+        return Change({}, (), (), {".": str(error)})
+    return collect(entries, sandbox, world.starting, task)
 
 
 def _converse(

@@ -42,7 +42,12 @@ def delegate_tool(
         text = said(outcome)
         return ToolOutput(cut_middle(text, summary_chars), truncated=len(text) > summary_chars)
 
-    spec = ToolSpec(
+    return Tool(delegate_spec(), run)
+
+
+def delegate_spec() -> ToolSpec:
+    """The tool as an orchestrator is offered it."""
+    return ToolSpec(
         name=DELEGATE,
         description=(
             "Hand an instruction to the executor, a second model with bash and "
@@ -51,7 +56,6 @@ def delegate_tool(
         ),
         parameters=schema_of(DelegateArguments),
     )
-    return Tool(spec, run)
 
 
 def said(outcome: Outcome) -> str:

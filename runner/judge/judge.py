@@ -17,7 +17,7 @@ from runner.types import Check, JsonObject, Sandbox, Verdict
 
 # Isolated from the environment and from the current folder, and writing no byte code.
 PYTHON = ("/opt/venv/bin/python", "-I", "-B")
-HARNESS = (*PYTHON, "/opt/runner/harness.py", "--json", "--config", "/opt/runner/config")
+HARNESS = (*PYTHON, "-m", "runner_harness", "--json", "--config", "/opt/runner/config")
 REPORT = "/work/repo/.judge-report.json"
 REPORT_BYTES = 8 * 1_048_576
 
@@ -41,7 +41,7 @@ def judge(court: Court, change: Change) -> Verdict:
     """Answer every question about a change; raises `SandboxFailure` when the container is lost."""
     checks = [allowed(change), *static_checks(court)]
     with court.open_sandbox() as sandbox:
-        put(change, sandbox)
+        checks.append(put(change, sandbox))
         report = run_tools(sandbox, court.timeout_s)
         checks += tool_checks(report, court.expected)
         checks += [probe(spec, court.task, sandbox) for spec in specs(court.task, "probe")]
@@ -72,12 +72,17 @@ def specs(task: Task, kind: str) -> Sequence[CheckSpec]:
     return [spec for spec in task.checks if spec.kind == kind]
 
 
-def put(change: Change, sandbox: Sandbox) -> None:
-    """Lay the change over the starting tree."""
+def put(change: Change, sandbox: Sandbox) -> Check:
+    """Lay the change over the starting tree, or say which file could not be laid."""
+    problems = {}
     for path, data in change.files.items():
-        sandbox.write(path, data)
+        try:
+            sandbox.write(path, data)
+        except ToolError as error:
+            problems[path] = str(error)
     for path in change.deleted:
         sandbox.run(("rm", "-f", "--", path), timeout_s=30)
+    return Check("applied", not problems, {"problems": problems})
 
 
 def run_tools(sandbox: Sandbox, timeout_s: float) -> Mapping[str, object]:
@@ -94,7 +99,8 @@ def run_tools(sandbox: Sandbox, timeout_s: float) -> Mapping[str, object]:
 def tool_checks(report: Mapping[str, object], expected: frozenset[str]) -> list[Check]:
     """One check a tool, and one on the exact set of tests with their outcomes."""
     checks = [tool_check(name, report) for name in ("mypy", "ruff_check", "pytest")]
-    outcomes = report.get("tests")
+    pytest = report.get("pytest")
+    outcomes = pytest.get("tests") if isinstance(pytest, dict) else None
     found: Mapping[str, object] = outcomes if isinstance(outcomes, dict) else {}
     passed = {test for test, outcome in found.items() if outcome == "passed"}
     detail: JsonObject = {
@@ -111,7 +117,8 @@ def tool_check(name: str, report: Mapping[str, object]) -> Check:
     said = report.get(name)
     if not isinstance(said, dict):
         return Check(name, False, {"missing": report.get("missing", "the tool is not reported")})
-    return Check(name, said.get("exit") == 0, said)
+    kept = {key: value for key, value in said.items() if key != "tests"}
+    return Check(name, said.get("exit") == 0, kept)
 
 
 def probe(spec: CheckSpec, task: Task, sandbox: Sandbox) -> Check:

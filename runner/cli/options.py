@@ -1,0 +1,57 @@
+"""Options that several commands share, each spelt one way everywhere.
+
+Every option is an environment variable too: `--arm C` is `ARM=C`. The command line wins.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from runner.errors import UsageError
+
+T = TypeVar("T")
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """A reader of whole numbers from `least` up; argparse shows what it raises."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {least} up")
+        return number
+
+    return read
+
+
+def add(
+    parser: argparse.ArgumentParser,
+    name: str,
+    *,
+    help: str,
+    read: Callable[[str], object] = str,
+    default: object = None,
+    required: bool = False,
+) -> None:
+    """Declare `--name VALUE`, with the environment variable NAME as its default."""
+    variable = name.upper().replace("-", "_")
+    given = os.environ.get(variable) or None
+    parser.add_argument(
+        f"--{name}",
+        type=read,
+        default=given if given is not None else default,
+        required=required and given is None,
+        metavar=variable,
+        help=f"{help} (or {variable} in the environment)",
+    )
+
+
+def chosen(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """The arm, task or card of that name; raises `UsageError` listing what there is."""
+    if name not in known:
+        raise UsageError(f"unknown {kind} '{name}'; there are: {', '.join(known) or 'none'}")
+    return known[name]

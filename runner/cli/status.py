@@ -1,0 +1,76 @@
+"""What has been run, what it cost and what is running now.
+
+example: runner status
+"""
+
+import argparse
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from runner.cli.sql import as_table
+from runner.config.rates import load_cards
+from runner.config.settings import Settings, load_settings
+from runner.errors import EXIT_OK
+from runner.ledger.database import Ingested, rebuild, sync
+from runner.ledger.duck import query
+
+CELLS = """
+    select arm, task, provider_kind as kind, attempts, successes as solved,
+           round(success_rate, 2) as rate, round(wilson_low, 2) as low,
+           round(wilson_high, 2) as high, round(median_usd, 4) as "median USD",
+           round(usd_per_success, 4) as "USD per solved", round(median_wall_s, 1) as "median s",
+           median_iterations as turns
+    from cells where card = $card order by kind, task, arm
+"""
+
+LATEST = """
+    select trials.trial_id as trial, status, success, harness_green as harness,
+           iterations as turns, round(wall_s, 1) as seconds,
+           round(sum(costs.usd), 4) as usd, strftime(started_at, '%Y-%m-%d %H:%M') as started
+    from trials left join costs on costs.trial_id = trials.trial_id and costs.card = $card
+    group by all order by any_value(started_at) desc limit $last
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--rebuild", action="store_true", help="make the database anew first")
+    parser.add_argument("--last", type=int, default=15, help="how many trials to list")
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Print cells, the latest trials and what is running."""
+    settings = load_settings()
+    cards = load_cards(settings.rates_dir)
+    bring = rebuild if options.rebuild else sync
+    done = bring(settings.database, settings.journals, cards, wait_s=settings.db_wait_s)
+    if options.rebuild:
+        console.print(f"rebuilt {settings.database} from the journals: {len(done.trials)} trials")
+    if not settings.database.exists():
+        console.print("nothing has been run yet; try `make demo`")
+        return EXIT_OK
+    console.print(f"[bold]Cells[/]  USD by the card {settings.card}")
+    console.print(grid(settings, CELLS, card=settings.card))
+    console.print("\n[bold]Latest trials[/]")
+    console.print(grid(settings, LATEST, card=settings.card, last=options.last))
+    show_state(console, settings, done)
+    return EXIT_OK
+
+
+def grid(settings: Settings, sql: str, **parameters: object) -> Grid:
+    """A query's rows as a table; simulated cells say so in their kind."""
+    found = query(settings.database, sql, wait_s=settings.db_wait_s, parameters=parameters)
+    rows = [
+        tuple("scripted (simulated)" if value == "scripted" else value for value in row)
+        for row in found.rows
+    ]
+    return as_table(found.columns, rows)
+
+
+def show_state(console: Console, settings: Settings, done: Ingested) -> None:
+    """Trials that run at this moment, and journals whose last line was torn."""
+    for trial_id in done.running:
+        console.print(f"running: {trial_id}", markup=False)
+    for path in done.torn:
+        console.print(f"{path}: a torn last line was left out; it was never confirmed")

@@ -1,0 +1,57 @@
+"""What must hold before a trial spends anything: checked first, so that nothing is half done."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.config.arms import Arm, Seat
+from runner.config.rates import RateCard
+from runner.config.settings import Settings
+from runner.errors import EnvironmentProblem
+from runner.models.connection import Connection
+from runner.models.reach import unreachable
+
+
+def check_prices(arm: Arm, card: RateCard) -> None:
+    """Every model of the arm has a price; raises `UsageError` saying what to add where."""
+    for model in arm.models:
+        card.rate(model)
+
+
+def check_results(settings: Settings) -> None:
+    """The results folder takes a file.
+
+    Raises:
+        EnvironmentProblem: it cannot be made or written; the message names it and the fix.
+    """
+    folder: Path = settings.journals
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"x" * 4096)
+        probe.unlink()
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"results folder {settings.results}: {error.strerror}: make it writable, free some "
+            "space, or set RUNNER_RESULTS to another folder"
+        ) from error
+
+
+def check_players(arm: Arm, connection: Connection) -> None:
+    """The arm's live models can be reached and take our key; nothing is spent.
+
+    Raises:
+        EnvironmentProblem: a key is missing or refused, or a server does not answer; the
+            message says which arms need it and how to get it.
+    """
+    seats: Mapping[str, Seat] = {
+        seat.provider: seat for seat in (arm.lead, *((arm.executor.seat,) if arm.executor else ()))
+    }
+    if "anthropic" in seats and not connection.anthropic_api_key:
+        raise EnvironmentProblem(
+            f"arm {arm.id} asks {seats['anthropic'].model}, and ANTHROPIC_API_KEY is not set: put "
+            "it in the environment or in .env, or run with --models scripted (free, simulated)"
+        )
+    for provider, seat in seats.items():
+        if reason := unreachable(provider, seat.model, connection):
+            raise EnvironmentProblem(f"arm {arm.id}: {reason}")

@@ -1,0 +1,262 @@
+"""Where concrete parts meet: settings in, the world of a trial out. Only the CLI calls it."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from runner.catalogue import Catalogue
+from runner.config.arms import Arm, Seat
+from runner.config.rates import RateCard
+from runner.config.settings import ROOT, Settings
+from runner.config.tasks import Task
+from runner.errors import EnvironmentProblem, UsageError
+from runner.image.build import ImagePlan, ImageRef, image_for
+from runner.image.inputs import (
+    SDIST_LOCK,
+    check_inputs,
+    fetch_inputs,
+    missing_inputs,
+    parse_lock,
+)
+from runner.image.states import Tree, pristine_tree, starting_tree, tree_digest
+from runner.judge.change import Change, packed
+from runner.models import Connection, make_model
+from runner.sandbox.container import DockerSandbox, open_sandbox
+from runner.sandbox.engine import Engine, EngineInfo, connect, engine_info
+from runner.sandbox.limits import Limits
+from runner.sandbox.reaper import reap
+from runner.scripted.personas import PERSONAS
+from runner.scripted.server import ScriptedServer, endpoint
+from runner.scripted.spec import parse_spec
+from runner.trial import World
+from runner.types import JsonObject, Model, ProviderKind, Role
+
+RECIPE = ROOT / "images" / "typer-base"
+PACKAGES = ("runner", "anthropic", "ollama", "docker", "duckdb")
+
+Opener = Callable[[Seat, Role], AbstractContextManager[Model]]
+
+
+@dataclass(frozen=True)
+class Players:
+    """Who answers for the models: the vendors themselves, or a scripted persona."""
+
+    kind: ProviderKind
+    script: str | None = None  # a persona and its options, as `runner.scripted.spec` reads them
+
+    @classmethod
+    def read(cls, text: str) -> "Players":
+        """`live`, `scripted` or `scripted:persona[?options]`.
+
+        Raises:
+            UsageError: it is none of these; the message lists what there is.
+        """
+        kind, _, persona = text.partition(":")
+        if kind == "live" and not persona:
+            return cls("live")
+        if kind == "scripted":
+            parse_spec(persona or "oracle", PERSONAS)
+            return cls("scripted", persona or "oracle")
+        raise UsageError(
+            f"--models '{text}': say live, scripted, or scripted:PERSONA with PERSONA one of "
+            f"{', '.join(PERSONAS)}"
+        )
+
+
+def image_plan(settings: Settings) -> ImagePlan:
+    """Where task images come from."""
+    return ImagePlan(RECIPE, settings.cache, settings.base_image)
+
+
+def sandbox_limits(settings: Settings) -> Limits:
+    """The caps of every container of a trial."""
+    return replace(
+        Limits(),
+        cpus=settings.cpus,
+        memory_bytes=settings.memory_mb * 1_048_576,
+        pids=settings.pids,
+    )
+
+
+def pristine(settings: Settings, architecture: str, say: Callable[[str], None]) -> Tree:
+    """The published repository, from the source distribution in the cache.
+
+    Raises:
+        EnvironmentProblem: it is not there and cannot be fetched, or its hash is wrong.
+    """
+    wanted = parse_lock(RECIPE / SDIST_LOCK)
+    folder = settings.cache / "inputs" / "sdist"
+    if missing_inputs(wanted, folder):
+        path = fetch_inputs(RECIPE, settings.cache, architecture, say).sdist
+    else:
+        path = check_inputs(wanted, folder)[0]
+    return pristine_tree(path.read_bytes())
+
+
+def expected_tests(task: Task) -> frozenset[str]:
+    """The test ids that must pass, all of them and no others."""
+    green = (RECIPE / "green_tests.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(green) | frozenset(task.tests_added)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What trials of one task on this machine stand on; made once, before any of them."""
+
+    settings: Settings
+    catalogue: Catalogue
+    engine: Engine
+    about: EngineInfo
+    image: ImageRef
+    task: Task
+    pristine: Tree
+    starting: Tree
+
+
+def prepare(
+    settings: Settings, catalogue: Catalogue, task: Task, say: Callable[[str], None]
+) -> Bench:
+    """Find the engine, the task's image and its trees, and clear away dead runs' containers.
+
+    Raises:
+        EnvironmentProblem: something is missing, or the image's starting tree is not the one
+            the task's folder makes; the message names the fix.
+    """
+    engine = connect()
+    about = engine_info(engine)
+    image = image_for(engine, task, image_plan(settings))
+    tree = pristine(settings, about.architecture, say)
+    starting = starting_tree(tree, task)
+    if image.labels.get("runner.image.tree") != tree_digest(starting):
+        raise EnvironmentProblem(
+            f"{image.tag}: its starting tree is not the one of {task.folder}; run `make image`"
+        )
+    for container in reap(engine):
+        say(f"removed a container that a dead run left behind ({container.trial_id})")
+    return Bench(settings, catalogue, engine, about, image, task, tree, starting)
+
+
+def sandbox(
+    bench: Bench, run_id: str, trial_id: str, purpose: str
+) -> AbstractContextManager[DockerSandbox]:
+    """A fresh container of the task's image."""
+    return open_sandbox(
+        bench.engine,
+        bench.image.id,
+        run_id=run_id,
+        trial_id=trial_id,
+        limits=sandbox_limits(bench.settings),
+        labels={"runner.purpose": purpose},
+    )
+
+
+def build_world(bench: Bench, run_id: str, trial_id: str, open_model: Opener) -> World:
+    """The world of one trial."""
+    settings = bench.settings
+    return World(
+        open_sandbox=lambda purpose: sandbox(bench, run_id, trial_id, purpose),
+        open_model=open_model,
+        pristine=bench.pristine,
+        starting=bench.starting,
+        expected_tests=expected_tests(bench.task),
+        keep_change=lambda change: keep_change(settings.changes, trial_id, change),
+        bash_timeout_s=settings.bash_timeout_s,
+        bash_timeout_max_s=settings.bash_timeout_max_s,
+        judge_timeout_s=settings.judge_timeout_s,
+    )
+
+
+def keep_change(folder: Path, trial_id: str, change: Change) -> None:
+    """Store what goes to the judge; raises `EnvironmentProblem` when the disk refuses."""
+    path = folder / f"{trial_id}.tar"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(packed(change))
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{path}: cannot be written: {error.strerror}; free some space or set RUNNER_RESULTS"
+        ) from error
+
+
+@contextmanager
+def open_players(players: Players, bench: Bench, trial_id: str) -> Iterator[Opener]:
+    """The models of a trial; a scripted server lives as long as the context."""
+    settings = bench.settings
+    if players.script is None:
+        connection = live_connection(settings)
+        yield lambda seat, _role: seated(seat, connection)
+        return
+    solutions = {each.id: each.solution for each in bench.catalogue.tasks.values()}
+    with ScriptedServer(solutions) as server:
+        script = players.script
+
+        def open_scripted(seat: Seat, role: Role) -> AbstractContextManager[Model]:
+            url = endpoint(server, script, bench.task.id, role, trial_id)
+            # The scripted server asks for a key as the real one does; any will do.
+            connection = replace(
+                live_connection(settings),
+                anthropic_api_key="scripted",
+                anthropic_base_url=url,
+                ollama_host=url,
+            )
+            return seated(seat, connection)
+
+        yield open_scripted
+
+
+def live_connection(settings: Settings) -> Connection:
+    """How to reach the vendors."""
+    key = settings.anthropic_api_key
+    return Connection(
+        anthropic_api_key=key.get_secret_value() if key else None,
+        anthropic_base_url=settings.anthropic_base_url,
+        ollama_host=settings.ollama_host,
+        timeout_s=settings.call_timeout_s,
+        deadline_s=settings.call_deadline_s,
+    )
+
+
+def seated(seat: Seat, connection: Connection) -> AbstractContextManager[Model]:
+    """The model of a seat; its connections close with the context."""
+    return closing(make_model(seat.provider, seat.model, seat.max_tokens, seat.options, connection))
+
+
+def manifest(
+    bench: Bench, arm: Arm, card: RateCard, players: Players, max_turns: int
+) -> JsonObject:
+    """What a trial was made of, so that it can be defended, and refused when it has changed."""
+    task, settings = bench.task, bench.settings
+    return {
+        "arm": asdict(arm),
+        "task": {
+            "id": task.id,
+            "title": task.title,
+            "prompt_sha256": digest(task.prompt),
+        },
+        "max_turns": max_turns,
+        "max_turns_of_arm": arm.max_turns(task.id),
+        "prompts_sha256": digest(json.dumps(asdict(bench.catalogue.prompts), sort_keys=True)),
+        "card": card.id,
+        "image": asdict(bench.image),
+        "limits": asdict(sandbox_limits(settings)),
+        "persona": players.script,
+        "engine": asdict(bench.about),
+        "versions": {name: version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "timeouts_s": {
+            "bash": settings.bash_timeout_s,
+            "judge": settings.judge_timeout_s,
+            "call": settings.call_timeout_s,
+            "call_deadline": settings.call_deadline_s,
+        },
+    }
+
+
+def digest(text: str) -> str:
+    """sha256 (hex) of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
