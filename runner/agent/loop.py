@@ -136,6 +136,7 @@ def answer(
 ) -> list[UserText | ToolResult]:
     """Run the reply's tool calls in order, or say what the model should mend."""
     if reply.calls:
+        call_seq = meter.seq  # delegation moves the counter on: these calls belong to this reply
         results: list[UserText | ToolResult] = []
         for call in reply.calls:
             # A reply cut at max_tokens may end in the middle of its last call.
