@@ -12,16 +12,21 @@ from runner.sandbox.channel import Channel, ChannelLost
 from runner.sandbox.engine import Engine
 from runner.sandbox.limits import AGENT, Limits, container_settings, host_settings
 from runner.sandbox.reaper import OWNER_LABEL, RUN_LABEL, TRIAL_LABEL, owner
-from runner.sandbox.served import Interrupted, ServedSandbox, TreeEntry
-from runner.types import JsonObject
+from runner.sandbox.served import (
+    ENTRIES_BYTES_CAP,
+    ENTRIES_CAP,
+    Interrupted,
+    ServedSandbox,
+)
+from runner.types import JsonObject, TreeEntry
 
 _SERVER = ("python3", "-I", "-B", "/opt/runner/toolserver.py")
 _SWEEP = ("/bin/bash", "--noprofile", "--norc", "-c", "kill -9 -1")
 _HELLO_WAIT_S = 60.0
 _SWEEP_WAIT_S = 10.0
 _QUIET_WAIT_S = 15.0
-# A model that goes on killing its own tool server gets no further ones.
-_REOPEN_CAP = 20
+# A model that goes on killing its own tool server gets no further commands.
+_LOSSES_CAP = 20
 _LOG = logging.getLogger(__name__)
 
 
@@ -29,20 +34,23 @@ class DockerSandbox(ServedSandbox):
     """Implements `runner.types.Sandbox` in a running container. For one thread.
 
     Made by `open_sandbox`. A command may kill or stop its tool server: that call says so and
-    the next one gets a new server, up to 20 times. A dead container is `SandboxFailure`.
+    the next one gets a new server; after 20 times no more commands are run. A dead container is `SandboxFailure`.
     """
 
     def __init__(self, engine: Engine, container: str, image: str) -> None:
         self.container = container
         self.image = image
         self._engine = engine
-        self._reopened = 0
+        self._losses = 0
         self._channel: Channel | None = self._open(unpack=True)
 
     def exchange(
         self, request: JsonObject, body: bytes, wait_s: float
     ) -> tuple[dict[str, object], bytes]:
         """See `ServedSandbox.exchange`."""
+        # Files stay readable: they are what is judged, whatever the commands did.
+        if self._losses >= _LOSSES_CAP and request.get("op") == "run":
+            raise ToolError("commands ended the tool server too often; no more of them are run")
         if self._channel is None:
             self._channel = self._open(unpack=False)
         try:
@@ -74,13 +82,13 @@ class DockerSandbox(ServedSandbox):
             if time.monotonic() > deadline:
                 raise SandboxFailure(f"processes outlive every kill: {', '.join(left)}")
 
-    def files(self, cap_count: int = 20_000, cap_bytes: int = 268_435_456) -> tuple[TreeEntry, ...]:
-        """Quiesce, then everything in the repository but `.git`, as a new tool server sees it.
-
-        See `ServedSandbox.entries` for the caps and errors.
-        """
-        self.quiesce()
-        return self.entries(cap_count, cap_bytes)
+    def entries(
+        self, cap_count: int = ENTRIES_CAP, cap_bytes: int = ENTRIES_BYTES_CAP
+    ) -> tuple[TreeEntry, ...]:
+        """See `ServedSandbox.entries`; always by a new tool server in a quiesced container."""
+        if self._channel is not None:
+            self.quiesce()
+        return super().entries(cap_count, cap_bytes)
 
     def close(self) -> None:
         """Hang up. The container goes on until `open_sandbox` removes it."""
@@ -114,9 +122,7 @@ class DockerSandbox(ServedSandbox):
         state = docker.inspect_container(self._engine, self.container)
         if state is None or not state["State"]["Running"]:
             raise SandboxFailure(f"the container is gone: {lost}") from None
-        self._reopened += 1
-        if self._reopened > _REOPEN_CAP:
-            raise ToolError("the sandbox's tool server was ended too often; no more commands run")
+        self._losses += 1
         self.quiesce()
 
     def _sweep(self) -> None:

@@ -21,6 +21,7 @@ from runner.errors import EnvironmentProblem, RunnerError, SandboxFailure
 from runner.sandbox.channel import Wire
 
 _CONNECT_WAIT_S = 10
+_COLUMNS = ("pid", "uid", "stat", "comm")
 _DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 
 
@@ -195,9 +196,8 @@ def labelled_containers(engine: Engine, label: str) -> tuple[Mapping[str, Any], 
 def container_processes(engine: Engine, container: str) -> tuple[Mapping[str, str], ...]:
     """Its processes as the host's `ps` sees them: pid, uid (numbers), stat, comm."""
     with engine.translated("list a container's processes"):
-        table = engine.client.api.top(container, ps_args="-eo pid,uid,stat,comm")
-    names = [str(title).lower() for title in table["Titles"]]
-    return tuple(dict(zip(names, row, strict=False)) for row in table["Processes"] or ())
+        table = engine.client.api.top(container, ps_args=f"-eo {','.join(_COLUMNS)}")
+    return tuple(dict(zip(_COLUMNS, row, strict=False)) for row in table["Processes"] or ())
 
 
 def open_exec(

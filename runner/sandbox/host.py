@@ -41,6 +41,9 @@ class HostSandbox(ServedSandbox):
             self._process, self._channel = self._start()
             raise Interrupted(f"the tool server ended: {lost}", timed_out=lost.timed_out) from None
 
+    def quiesce(self) -> None:
+        """Nothing to do: what a command started ends with it."""
+
     def close(self) -> None:
         """End the tool server and all it started."""
         self._channel.close()

@@ -28,6 +28,9 @@ class LiveContainer:
     state: str
     orphan: bool
 
+    def __str__(self) -> str:
+        return f"{self.id[:12]} (trial {self.trial_id} of run {self.run_id}, {self.state})"
+
 
 def owner() -> str:
     """The label's value for containers this process makes."""

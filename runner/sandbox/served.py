@@ -3,33 +3,17 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from runner.errors import SandboxFailure, ToolError
-from runner.types import ExecResult, JsonObject
+from runner.types import ExecResult, JsonObject, TreeEntry
 
 # The tool server keeps a command's deadline itself; this is how much later the host steps in.
 BACKSTOP_S = 10.0
+TIMEOUT_CAP_S = 86_400.0
 FILE_WAIT_S = 30.0
 TREE_WAIT_S = 120.0
-
-
-@dataclass(frozen=True)
-class TreeEntry:
-    """One entry of the repository. `path` is relative to its root; bytes that are no UTF-8
-    are kept as surrogates (`os.fsencode` gives them back).
-
-    `mode` holds the permission bits, `links` counts hard links, `sha256` is set for readable
-    regular files only.
-    """
-
-    path: str
-    kind: Literal["file", "symlink", "other"]
-    mode: int
-    size: int
-    links: int
-    sha256: str | None
+ENTRIES_CAP = 20_000
+ENTRIES_BYTES_CAP = 268_435_456
 
 
 class Interrupted(Exception):
@@ -72,6 +56,8 @@ class ServedSandbox:
         Raises `ToolError` for what can be no command (a NUL character, a time-out of 0),
         `SandboxFailure` when the sandbox is gone.
         """
+        if not 0 < timeout_s <= TIMEOUT_CAP_S:  # also refuses what is no number at all
+            raise ToolError(f"timeout_s must lie between 0 and {TIMEOUT_CAP_S:.0f}")
         request = {
             "op": "run",
             "argv": list(argv),
@@ -113,7 +99,9 @@ class ServedSandbox:
             raise SandboxFailure("the tool server's answer holds no names")
         return tuple(map(str, names))
 
-    def entries(self, cap_count: int, cap_bytes: int) -> tuple[TreeEntry, ...]:
+    def entries(
+        self, cap_count: int = ENTRIES_CAP, cap_bytes: int = ENTRIES_BYTES_CAP
+    ) -> tuple[TreeEntry, ...]:
         """Everything in the repository but its `.git`, sorted by path, files with their hash.
 
         Folders themselves are not listed, links not followed. Raises `ToolError` when there
