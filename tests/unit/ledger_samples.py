@@ -1,6 +1,6 @@
 """Small journals for the ledger's tests, made of the events a trial would send."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from runner.config.rates import RateCard, load_cards
@@ -14,6 +14,7 @@ from runner.events import (
     TrialEnded,
     TrialStarted,
 )
+from runner.ledger.duck import opened, query
 from runner.ledger.journal import Journal
 from runner.types import ProviderKind, Role, Usage
 
@@ -80,10 +81,37 @@ def trial(trial_id: str, status: Status = "solved", *, run_id: str = "r1") -> li
     ]
 
 
-def write_journal(folder: Path, run_id: str, *trials: Sequence[Event] | Iterable[Event]) -> Path:
+def write_journal(folder: Path, run_id: str, *trials: Iterable[Event]) -> Path:
     path = folder / f"{run_id}.jsonl"
     with Journal.create(path) as journal:
         for events in trials:
             for event in events:
                 journal.append(event)
     return path
+
+
+TABLES = (
+    "trials",
+    "calls",
+    "tool_calls",
+    "checks",
+    "rates",
+    "median_intervals",
+    "ingested",
+    "costs",
+    "cells",
+    "context_growth",
+)
+
+
+def ask(db: Path, sql: str) -> list[tuple[object, ...]]:
+    """The rows of a query."""
+    return list(query(db, sql, wait_s=5).rows)
+
+
+def content(db: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every table and view, in one order."""
+    with opened(db, read_only=True, wait_s=5) as connection:
+        return {
+            table: connection.execute(f"FROM {table} ORDER BY ALL").fetchall() for table in TABLES
+        }
