@@ -199,11 +199,15 @@ docker_commands() {
     is_root || echo "sudo usermod -aG docker \"\$USER\" && newgrp docker"
 }
 
-# await_engine SECONDS - polls; 0 as soon as the engine answers.
+# await_engine [PID] - polls until the engine answers; soon gives up on one that has died.
 await_engine() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + ENGINE_DEADLINE_S)) pid=${1:-}
     while ((SECONDS < end)); do
         if engine >/dev/null; then return 0; fi
+        if [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null; then
+            pid=
+            end=$((SECONDS + 3)) # the package may have started one itself, which is in its way
+        fi
         sleep 0.2
     done
     return 1
@@ -220,13 +224,13 @@ start_docker() {
     if [ -d /run/systemd/system ]; then
         say "starting the Docker engine (systemctl enable --now docker)"
         logged systemctl enable --now docker || return 1
-        await_engine "$ENGINE_DEADLINE_S"
+        await_engine
         return
     fi
     say "starting the Docker engine in the background (dockerd; log: .cache/dockerd.log)"
     mkdir -p .cache
     setsid dockerd >.cache/dockerd.log 2>&1 </dev/null 3>&- 4>&- 9>&- &
-    await_engine "$ENGINE_DEADLINE_S" && return
+    await_engine $! && return
     tail -n 15 .cache/dockerd.log >&2
     return 1
 }
@@ -251,8 +255,7 @@ setup_docker() {
     if engine >/dev/null; then return; fi
     say "$said"
     command -v dockerd >/dev/null || install_docker
-    await_engine 2 || start_docker ||
-        stop "the Docker engine did not start within $ENGINE_DEADLINE_S s; its last words are above"
+    start_docker || stop "the Docker engine did not start; its last words are above"
     say "$(engine)"
 }
 
