@@ -6,7 +6,7 @@ a crash in between leaves the reserve on record as spent.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runner.config.rates import RateCard
@@ -144,12 +144,29 @@ def input_bound(system: str, messages: Sequence[Message], tools: Sequence[ToolSp
             counted = message.usage.context_tokens + message.usage.output_tokens
             return counted + sum(map(_bytes, after)) + MESSAGE_TOKENS * (len(after) + 1)
         after.append(message)
-    offered = sum(len(json.dumps(dict(tool.parameters))) + len(tool.description) for tool in tools)
-    first = len(system.encode("utf-8", "replace")) + offered + OVERHEAD_TOKENS
+    offered = sum(
+        _size(tool.name) + _size(tool.description) + _json(tool.parameters) for tool in tools
+    )
+    first = _size(system) + offered + OVERHEAD_TOKENS
     return first + sum(map(_bytes, after)) + MESSAGE_TOKENS * len(after)
 
 
 def _bytes(message: Message) -> int:
-    if isinstance(message, UserText | ToolResult):
-        return len(message.text.encode("utf-8", "replace"))
-    return len(json.dumps(message.raw, default=str)) + len(message.text)
+    if isinstance(message, UserText):
+        return _size(message.text)
+    if isinstance(message, ToolResult):
+        return _size(message.call_id) + _size(message.name) + _size(message.text)
+    asked = sum(_size(call.id) + _size(call.name) + _json(call.arguments) for call in message.calls)
+    return _size(message.text) + asked + _json(message.raw)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _json(value: object) -> int:
+    return len(json.dumps(value, default=_plain))  # ASCII with escapes: never shorter than UTF-8
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
