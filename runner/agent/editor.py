@@ -60,14 +60,14 @@ def editor_tool(files: Files) -> Tool:
 
 def view(files: Files, given: EditorArguments) -> ToolOutput:
     """Show a file's lines with their numbers, or a directory's names."""
-    if given.path in (".", "", "/") or given.path.endswith("/"):
-        return _shown("\n".join(files.listing(given.path or ".")))
     try:
-        lines = _lines(_text(files, given.path))
-    except ToolError as problem:
-        if "directory" not in str(problem):
+        data = files.read(given.path)
+    except ToolError:
+        names = _names(files, given.path)
+        if names is None:
             raise
-        return _shown("\n".join(files.listing(given.path)))
+        return _shown("\n".join(names) or "(empty directory)")
+    lines = _lines(_decoded(data, given.path))
     first, last = _range(given.view_range, len(lines))
     numbered = (f"{n:6}  {lines[n - 1]}" for n in range(first, last + 1))
     return _shown("".join(numbered) or "(empty file)")
@@ -117,9 +117,21 @@ def _needed(value: T | None, given: EditorArguments, name: str) -> T:
     return value
 
 
-def _text(files: Files, path: str) -> str:
+def _names(files: Files, path: str) -> tuple[str, ...] | None:
+    """The names in a directory; None when `path` is none."""
     try:
-        return files.read(path).decode("utf-8")
+        return files.listing(path)
+    except ToolError:
+        return None
+
+
+def _text(files: Files, path: str) -> str:
+    return _decoded(files.read(path), path)
+
+
+def _decoded(data: bytes, path: str) -> str:
+    try:
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ToolError(f"{NAME}: {path} is not UTF-8 text ({error.reason})") from error
 
@@ -142,7 +154,9 @@ def _range(asked: list[int] | None, lines: int) -> tuple[int, int]:
     if len(asked) != 2:
         raise ToolError(f"{NAME}: view_range is two numbers, [first, last]")
     first, last = asked[0], lines if asked[1] == -1 else min(asked[1], lines)
-    if first < 1 or first > max(lines, 1) or last < first - 1:
+    if not lines and first == 1:
+        return 1, 0
+    if not 1 <= first <= last:
         raise ToolError(f"{NAME}: view_range {asked} is outside the file's {lines} lines")
     return first, last
 
