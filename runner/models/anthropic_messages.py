@@ -6,6 +6,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import anthropic
+import httpx2
 from anthropic import DefaultHttpxClient
 from anthropic.types import MessageParam, TextBlockParam, ToolParam
 
@@ -151,10 +152,14 @@ def _client(
 ) -> anthropic.Anthropic:
     # Named here because ANTHROPIC_CUSTOM_HEADERS would win over the key otherwise.
     every = {"Authorization": f"Bearer {api_key}"}
-    host = urlsplit(base_url or "").hostname
-    if base_url is not None and host != VENDOR_HOST:
-        every["x-api-key"] = api_key  # servers that speak the API's older version read this one
     try:
+        if base_url is not None and urlsplit(base_url).hostname != VENDOR_HOST:
+            every["x-api-key"] = api_key  # what servers of the API's older version read
+        http_client = DefaultHttpxClient(
+            event_hooks={"response": [attempts.watch]},
+            # A proxy of the environment must not be asked for this machine itself.
+            mounts={f"all://{name}": None for name in _LOOPBACK},
+        )
         return anthropic.Anthropic(
             api_key=api_key,
             base_url=base_url,
@@ -162,14 +167,10 @@ def _client(
             max_retries=max_retries,
             middleware=[attempts.attempt],
             default_headers={**every, **(headers or {})},
-            http_client=DefaultHttpxClient(
-                event_hooks={"response": [attempts.watch]},
-                # A proxy of the environment must not be asked for this machine itself.
-                mounts={f"all://{name}": None for name in _LOOPBACK},
-            ),
+            http_client=http_client,
         )
-    except (ValueError, TypeError, anthropic.AnthropicError) as error:
-        raise UsageError(f"ANTHROPIC_BASE_URL '{base_url}' cannot be used: {error}") from error
+    except (ValueError, httpx2.InvalidURL) as error:
+        raise UsageError(f"ANTHROPIC_BASE_URL '{base_url}' is no address: {error}") from error
 
 
 def _failure(error: anthropic.AnthropicError, base_url: str, attempts: int) -> ModelFailure:
