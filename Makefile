@@ -61,10 +61,10 @@ bench: image ## Measure and print the figures
 lock: python ## Renew requirements.lock from pyproject.toml (needs a package index)
 	@.venv/bin/python scripts/lock.py
 
-clean: ## Remove leftover containers and caches, never results
-	@if [ -x $(RUNNER) ]; then $(RUNNER) clean; fi
+clean: ## Remove caches and leftover containers, never results
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@if [ -x $(RUNNER) ]; then $(RUNNER) clean; fi
 
 #>
 #> Variables may stand on the command line or in the environment: make trial ARM=D TASK=T1

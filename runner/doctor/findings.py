@@ -5,19 +5,13 @@
 
 from collections.abc import Iterator
 
-from runner.config.settings import Settings
 from runner.doctor.engine import engine_findings
-from runner.doctor.facts import EngineFacts, Facts, ImageOf, look
+from runner.doctor.facts import EngineFacts, Facts
 from runner.doctor.finding import GIB, Finding
 from runner.doctor.reach import Missing
 
 _CLOCK_S = 2.0
 _API_CLOCK_S = 60.0  # its Date header counts whole seconds and may come from a cache
-
-
-def examine(settings: Settings, image_of: ImageOf) -> tuple[Finding, ...]:
-    """Look at this machine and judge it; see `look` for the arguments and errors."""
-    return findings(look(settings, image_of))
 
 
 def findings(facts: Facts) -> tuple[Finding, ...]:

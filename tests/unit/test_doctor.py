@@ -15,7 +15,7 @@ from runner.config.settings import ROOT, Settings
 from runner.config.tasks import Task
 from runner.doctor.facts import EngineFacts, Facts, engine_facts, key_shape, look
 from runner.doctor.finding import Finding
-from runner.doctor.findings import examine, findings
+from runner.doctor.findings import findings
 from runner.doctor.reach import Missing, OllamaFacts, Reached, ask_ollama, ollama_url, reach, within
 from runner.errors import EnvironmentProblem
 from runner.sandbox.engine import Engine, EngineInfo
@@ -303,7 +303,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def test_with_nothing_running_every_lack_is_named_at_once(settings: Settings) -> None:
-    found = {each.name: each for each in examine(settings, no_image)}
+    found = {each.name: each for each in findings(look(settings, no_image))}
     assert found["Docker engine"].ok == "bad"
     assert found["Anthropic API"].ok == "warn"
     assert found["Ollama"].ok == "warn"
