@@ -78,7 +78,7 @@ def test_a_trial_id_of_another_run_is_refused_and_the_first_stays(db: Path, fold
 
 
 def test_an_imported_trial_is_possible(db: Path, folder: Path) -> None:
-    events = [started("t1", kind="imported"), ended("t1")]
+    events: list[Event] = [started("t1", kind="imported"), ended("t1")]
     ingest(db, [write_journal(folder, "r1", events)], CARDS)
     assert ask(db, "SELECT provider_kind FROM trials") == [("imported",)]
 
