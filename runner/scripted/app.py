@@ -19,8 +19,9 @@ from runner.scripted.spec import Address, Spec, parse_address, parse_spec
 from runner.types import Role
 
 MESSAGES = "/v1/messages"
+MODELS = "/v1/models"
 CHAT = "/api/chat"
-_ENDPOINTS = (MESSAGES, CHAT, "/api/show", "/api/tags", "/api/ps", "/api/version")
+_ENDPOINTS = (MESSAGES, MODELS, CHAT, "/api/show", "/api/tags", "/api/ps", "/api/version")
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,14 @@ class App:
         try:
             if request.endpoint == MESSAGES and request.method == "POST":
                 return self._messages(request, _json(body), fault)
+            if request.endpoint == MODELS and request.method == "GET":
+                messages_rules.check_headers(request.headers, self._api_key)
+                return Prepared(messages_api.no_models())
             if request.endpoint == CHAT and request.method == "POST":
                 return self._chat(request, _json(body), fault, latency_s)
             return Prepared(self._ollama_extra(request, body))
         except BadRequest as refusal:
-            if request.endpoint == MESSAGES:
+            if request.endpoint in (MESSAGES, MODELS):
                 request_id = _request_id(request)
                 text = str(refusal)
                 return Prepared(messages_api.error(refusal.status, refusal.kind, text, request_id))
