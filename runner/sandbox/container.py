@@ -34,7 +34,8 @@ class DockerSandbox(ServedSandbox):
     """Implements `runner.types.Sandbox` in a running container. For one thread.
 
     Made by `open_sandbox`. A command may kill or stop its tool server: that call says so and
-    the next one gets a new server; after 20 times no more commands are run. A dead container is `SandboxFailure`.
+    the next one gets a new server; after 20 times no more commands are run. A dead container
+    is `SandboxFailure`.
     """
 
     def __init__(self, engine: Engine, container: str, image: str) -> None:
