@@ -296,6 +296,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(
         _env_file=None,
         results=tmp_path / "results",
+        tasks_dir=tmp_path / "no-tasks",
         ANTHROPIC_API_KEY=KEY,
         ANTHROPIC_BASE_URL=closed_port(),
         OLLAMA_HOST=closed_port(),
