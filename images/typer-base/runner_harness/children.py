@@ -1,0 +1,147 @@
+"""A pytest plugin: child Pythons under `coverage run` come from a warm process.
+
+The tests start some five hundred `python -m coverage run FILE ...`; nearly all of their time is
+spent on starting Python and importing coverage and rich. Here such a start is answered by
+`runner_harness.zygote`. Anything that is not exactly of that form is a real process.
+"""
+
+import ctypes
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+PR_SET_CHILD_SUBREAPER = 36
+REQUEST_LIMIT = 131_072
+
+# A child whose environment differs in one of these would start differently as a Python.
+_DECISIVE = ("PYTHON", "LC_", "LANG", "TZ", "LD_", "COVERAGE", "MALLOC_", "GLIBC_", "VIRTUAL_ENV")
+_FREE = frozenset({"PYTHONIOENCODING"})
+
+_start_real = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+
+
+class Nursery:
+    """The worker's end: one warm process, started when it is first needed."""
+
+    def __init__(self) -> None:
+        self._channel: socket.socket | None = None
+        self._decisive = decisive(os.environ)
+        self._broken = False
+
+    def pid_of(self, argv: list[str], cwd: str, env: Mapping[str, str], files: list[int]) -> int:
+        """The pid of a new child of this process, 0 when a real process must be started."""
+        request = json.dumps({"argv": argv, "cwd": cwd, "env": dict(env)}).encode()
+        if self._broken or decisive(env) != self._decisive or len(request) > REQUEST_LIMIT:
+            return 0
+        try:
+            if self._channel is None:
+                self._channel = _start_zygote()
+            socket.send_fds(self._channel, [request], files)
+            return int(self._channel.recv(32))
+        except (OSError, ValueError):
+            self._broken = True
+            return 0
+
+
+def decisive(env: Mapping[str, str]) -> dict[str, str]:
+    """The part of an environment that decides how Python starts."""
+    return {
+        name: value
+        for name, value in env.items()
+        if name.startswith(_DECISIVE) and name not in _FREE
+    }
+
+
+def is_coverage_run(argv: object, cwd: str) -> bool:
+    """Whether `argv` is `<this Python> -m coverage run [-m MODULE | FILE] ...`, FILE existing."""
+    if not isinstance(argv, list) or not all(isinstance(part, str) for part in argv):
+        return False
+    if argv[:4] != [sys.executable, "-m", "coverage", "run"] or len(argv) < 5:
+        return False
+    if argv[4] == "-m":
+        return len(argv) > 5
+    return not argv[4].startswith("-") and os.path.isfile(os.path.join(cwd, argv[4]))
+
+
+def _start_zygote() -> socket.socket:
+    if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError("this process cannot adopt orphans")
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "runner_harness.zygote", str(theirs.fileno())],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+        )
+    # Nobody waits for it: it ends when the worker closes the channel. Without a return code
+    # `Popen` would complain, into whichever test runs just then.
+    process.returncode = 0
+    if ours.recv(16) != b"ready":
+        raise OSError("the warm process did not start")
+    return ours
+
+
+def _plain_call(options: dict[str, Any]) -> bool:
+    expected = {
+        "preexec_fn": None,
+        "close_fds": True,
+        "pass_fds": (),
+        "shell": False,
+        "restore_signals": True,
+        "gid": None,
+        "gids": None,
+        "uid": None,
+        "umask": -1,
+        "start_new_session": False,
+        "process_group": -1,
+    }
+    return all(tuple(v) == () if k == "pass_fds" else v == expected[k] for k, v in options.items())
+
+
+def _install(nursery: Nursery) -> None:
+    def start(
+        self: Any, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any,
+        cwd: Any, env: Any, startupinfo: Any, creationflags: Any, shell: Any, p2cread: int,
+        p2cwrite: int, c2pread: int, c2pwrite: int, errread: int, errwrite: int,
+        restore_signals: Any, gid: Any, gids: Any, uid: Any, umask: Any,
+        start_new_session: Any, process_group: Any,
+    ) -> None:  # fmt: skip
+        ends = (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
+        options = {
+            "preexec_fn": preexec_fn, "close_fds": close_fds, "pass_fds": pass_fds,
+            "shell": shell, "restore_signals": restore_signals, "gid": gid, "gids": gids,
+            "uid": uid, "umask": umask, "start_new_session": start_new_session,
+            "process_group": process_group,
+        }  # fmt: skip
+        place = os.path.abspath(os.fsdecode(cwd) if cwd is not None else ".")
+        if executable is None and _plain_call(options) and is_coverage_run(args, place):
+            given = (p2cread, c2pwrite, errwrite)
+            files = [n if end == -1 else end for n, end in enumerate(given)]
+            pid = nursery.pid_of(args, place, os.environ if env is None else env, files)
+            if pid:
+                self.pid = pid
+                self._child_created = True
+                self._close_pipe_fds(*ends)
+                return
+        _start_real(
+            self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo,
+            creationflags, shell, *ends, restore_signals, gid, gids, uid, umask,
+            start_new_session, process_group,
+        )  # fmt: skip
+
+    subprocess.Popen._execute_child = start  # type: ignore[attr-defined]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take over the start of child Pythons where tests run: in workers, or without any."""
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        _install(Nursery())
