@@ -19,11 +19,13 @@ from runner.config.tasks import CheckSpec
 from runner.image.states import Tree
 from runner.types import Check, JsonObject
 
-# Comments that silence a tool: mypy's, ruff's, flake8's, pyright's, coverage's own are apart.
+# Comments that silence a tool: a line's (with the codes they name), and a whole file's.
 SUPPRESSION = re.compile(
-    r"#\s*(type:\s*ignore|noqa|ruff:\s*\S+|mypy:\s*\S+|pyright:\s*\S+|pylint:\s*\S+|fmt:\s*off)",
+    r"#\s*(?P<line>type:\s*ignore(\s*\[[^\]]*\])?|noqa(\s*:\s*[A-Z]+[0-9]+([\s,]+[A-Z]+[0-9]+)*)?)"
+    r"|#\s*(ruff|flake8|isort|mypy|pyright|pylint|fmt):[^#]*",
     re.IGNORECASE,
 )
+UTF_8 = ("utf-8", "utf-8-sig")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def fingerprint(spec: CheckSpec, trees: Trees) -> Check:
         path: hashlib.sha256(trees.final[path]).hexdigest() if path in trees.final else None
         for path in spec.paths
     }
-    passed = all(value == spec.sha256 for value in found.values())
+    passed = bool(found) and all(value == spec.sha256 for value in found.values())
     return Check(spec.name, passed, {"expected": spec.sha256, "found": found})
 
 
@@ -63,37 +65,58 @@ def said(tree: Tree, path: str) -> str | bytes | None:
     if data is None or not path.endswith(".py"):
         return data
     module = parsed(data)
-    return data if module is None else ast.dump(module)
+    try:
+        return data if module is None else ast.dump(module)
+    except RecursionError:  # nested deeper than anything a person wrote
+        return data
 
 
 def no_new_suppressions(spec: CheckSpec, trees: Trees) -> Check:
-    """No comment that silences a tool beyond those of the starting tree, by its text."""
-    before = Counter(text for _, text in suppressions(trees.starting, spec.paths))
-    allowed = Counter(before)
+    """No comment that silences a tool beyond those of the starting tree.
+
+    A line's may move with its code inside its top folder; a whole file's stays in its file.
+    """
+    allowed = Counter((s.scope, s.text) for s in suppressions(trees.starting, spec.paths))
     new = []
-    for where, text in suppressions(trees.final, spec.paths):
-        if allowed[text]:
-            allowed[text] -= 1
-        else:
-            new.append(f"{where}: {text}")
+    for found in suppressions(trees.final, spec.paths):
+        allowed[found.scope, found.text] -= 1
+        if allowed[found.scope, found.text] < 0:
+            new.append(f"{found.where}: {found.text}")
     return Check(spec.name, not new, {"new": new[:50]})
 
 
-def suppressions(tree: Tree, patterns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Each silencing comment as (file:line, normalised text)."""
+@dataclass(frozen=True)
+class Suppression:
+    """A comment that silences a tool: `where` is file:line, `text` has no spaces."""
+
+    scope: str
+    where: str
+    text: str
+
+
+def suppressions(tree: Tree, patterns: tuple[str, ...]) -> Iterator[Suppression]:
+    """Each silencing comment of the Python files that the patterns cover."""
     for path in sorted(tree):
         if not (path.endswith((".py", ".pyi")) and covers(patterns, path)):
             continue
         for line, comment in comments(tree[path]):
             for match in SUPPRESSION.finditer(comment):
-                yield f"{path}:{line}", " ".join(match.group().lower().split())
+                scope = PurePosixPath(path).parts[0] if match["line"] else path
+                text = "".join(match.group().lower().split())
+                yield Suppression(scope, f"{path}:{line}", text)
 
 
 def comments(source: bytes) -> Iterator[tuple[int, str]]:
-    """Each comment as (line, text); a file Python cannot tokenise gives all its lines."""
+    """Each comment as (line, text).
+
+    A file Python cannot tokenise, or that is to be read otherwise than ruff reads it (as
+    UTF-8), gives all its lines.
+    """
     try:
         tokens = list(tokenize.tokenize(io.BytesIO(source).readline))
-    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
+    except (tokenize.TokenError, SyntaxError, ValueError, LookupError):
+        tokens = []
+    if not tokens or tokens[0].string not in UTF_8:
         yield from enumerate(source.decode("utf-8", "replace").splitlines(), start=1)
         return
     yield from ((t.start[0], t.string) for t in tokens if t.type == tokenize.COMMENT)
@@ -127,10 +150,34 @@ def defines(module: ast.Module, function: str) -> bool:
 
 
 def imported_from(module: ast.Module, path: str, name: str) -> Iterator[str]:
-    """The absolute modules from which the file imports `name`."""
+    """The absolute modules from which the file takes `name`: by import, or as an attribute."""
+    bound: dict[str, str] = {}  # what the file's own names for modules stand for
+    attributes: list[ast.Attribute] = []
     for node in ast.walk(module):
-        if isinstance(node, ast.ImportFrom) and any(a.name == name for a in node.names):
-            yield absolute(node, path)
+        if isinstance(node, ast.ImportFrom):
+            source = absolute(node, path)
+            if any(alias.name in (name, "*") for alias in node.names):
+                yield source
+            bound |= {a.asname or a.name: f"{source}.{a.name}" for a in node.names}
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                bound[alias.asname or top] = alias.name if alias.asname else top
+        elif isinstance(node, ast.Attribute) and node.attr == name:
+            attributes.append(node)
+    for attribute in attributes:
+        head, *rest = dotted(attribute.value)
+        if head in bound:
+            yield ".".join([bound[head], *rest])
+
+
+def dotted(node: ast.expr) -> list[str]:
+    """`a.b.c` as its parts; a single empty part when it does not begin with a name."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.insert(0, node.attr)
+        node = node.value
+    return [node.id, *parts] if isinstance(node, ast.Name) else [""]
 
 
 def absolute(node: ast.ImportFrom, path: str) -> str:
