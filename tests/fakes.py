@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 from runner.agent.meter import Meter
 from runner.config.rates import Rate, RateCard
+from runner.config.tasks import Create, Signals, Task
 from runner.errors import ToolError
 from runner.events import Event
 from runner.types import (
@@ -81,6 +83,37 @@ def meter(events: list[Event], **changed: object) -> Meter:
         "record": events.append,
     }
     return Meter(**{**given, **changed})  # type: ignore[arg-type]
+
+
+def task(**changed: object) -> Task:
+    """A task on a made-up repository."""
+    given: dict[str, object] = {
+        "id": "T9",
+        "title": "Made up",
+        "folder": Path("T9"),
+        "prompt": "Mend it.",
+        "editable": ("typer/**", "setup.cfg"),
+        "insertions": (),
+        "added_files": {},
+        "signals": Signals(0, 0, 0, 1, 0),
+        "tests_added": (),
+        "checks": (),
+        "solution": (Create("typer/new.py", "x = 1\n"),),
+    }
+    return Task(**{**given, **changed})  # type: ignore[arg-type]
+
+
+def entry(path: str, data: bytes = b"", **changed: object) -> TreeEntry:
+    """A regular file as a sandbox lists it, unless `changed` says otherwise."""
+    given: dict[str, object] = {
+        "path": path,
+        "kind": "file",
+        "mode": 0o644,
+        "size": len(data),
+        "links": 1,
+        "sha256": sha256(data).hexdigest(),
+    }
+    return TreeEntry(**{**given, **changed})  # type: ignore[arg-type]
 
 
 def ran(
