@@ -107,7 +107,7 @@ class OllamaModel:
             raise self._broken(error) from error
         except ConnectionError as error:
             raise self._absent() from error
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             # The client trips over answers of another shape; what came is read below.
             if not self._body:
                 raise malformed(f"the client cannot read it: {shown(str(error))}") from error

@@ -150,7 +150,7 @@ def tag(model: str) -> JsonDict:
 
 def running(model: str, num_ctx: int) -> JsonDict:
     """A line of the list of loaded models; `num_ctx` is the context it was loaded with."""
-    return {**tag(model), "size_vram": 0, "context_length": num_ctx, "expires_at": ""}
+    return {**tag(model), "size_vram": 0, "context_length": num_ctx}
 
 
 def _details() -> JsonDict:

@@ -220,5 +220,5 @@ class _Handler(BaseHTTPRequestHandler):
 def _decoded(body: bytes) -> object:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body

@@ -409,6 +409,22 @@ def test_an_error_page_of_a_proxy_is_told_by_its_status(status: str, kind: str) 
         assert failure(canned.url, max_retries=0).kind == kind
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "no"},
+        {"error": {"type": 7, "message": ["no"]}},
+        {"type": "error", "error": None},
+        ["no"],
+        b"[" * 100_000,
+        b"\xff\xfe",
+    ],
+)
+def test_an_error_of_another_shape_is_still_one(body: object) -> None:
+    with Canned(http(body, "400 Bad Request")) as canned:
+        assert failure(canned.url).kind == "invalid_request_error"
+
+
 def test_a_wrong_key_is_an_authentication_error() -> None:
     with ScriptedServer({"T3": ()}, api_key="right") as server:
         error = failure(script(server, "nop"), key="wrong")
