@@ -8,7 +8,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Literal, Union
 
@@ -69,9 +69,13 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+Reader = Callable[[object], object]
+
+
 @cache
-def _hints(record: type) -> dict[str, Any]:
-    return typing.get_type_hints(record)
+def _readers(record: type) -> dict[str, Reader]:
+    """By field, what turns a JSON value into the field's; made once, since journals are long."""
+    return {name: _reader(hint) for name, hint in typing.get_type_hints(record).items()}
 
 
 @cache
@@ -84,39 +88,65 @@ def _required(record: type) -> frozenset[str]:
 
 
 def _build(record: type, data: Mapping[str, object]) -> object:
-    hints = _hints(record)
-    if unknown := data.keys() - hints.keys():
-        raise CodecError(f"{record.__name__} has no field {sorted(unknown)[0]!r}")
-    if missing := _required(record) - data.keys():
-        raise CodecError(f"{record.__name__} lacks {sorted(missing)[0]!r}")
-    values = {}
-    for name, value in data.items():
-        try:
-            values[name] = _value(value, hints[name])
-        except CodecError as error:
-            raise CodecError(f"{record.__name__}.{name}: {error}") from None
+    readers = _readers(record)
+    if not data.keys() <= readers.keys():
+        unknown = sorted(data.keys() - readers.keys())[0]
+        raise CodecError(f"{record.__name__} has no field {unknown!r}")
+    if not _required(record) <= data.keys():
+        raise CodecError(f"{record.__name__} lacks {sorted(_required(record) - data.keys())[0]!r}")
+    values, name = {}, ""
+    try:
+        for name, value in data.items():
+            values[name] = readers[name](value)
+    except CodecError as error:
+        raise CodecError(f"{record.__name__}.{name}: {error}") from None
     return record(**values)
 
 
-def _value(value: object, hint: Any) -> object:
-    """`value` as the type hint wants it; only the hints our records use are known."""
+def _reader(hint: Any) -> Reader:
+    """What reads a value of this type hint; only the hints our records use are known."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
-        return None if value is None and type(None) in args else _value(value, args[0])
-    if not (value in args if origin is Literal else _fits(value, origin or hint)):
-        raise CodecError(f"{value!r} is not {getattr(hint, '__name__', hint)}")
+        return _optional(_reader(args[0]))
+    if origin is Literal:
+        return _checked(hint, lambda value: value in args)
     if origin is tuple:
-        return tuple(_value(each, args[0]) for each in typing.cast("list[object]", value))
+        return _listed(_reader(args[0]))
     if dataclasses.is_dataclass(hint):
-        return _build(typing.cast("type", hint), typing.cast("dict[str, object]", value))
-    return value
+        return _nested(typing.cast("type", hint))
+    if hint is float:
+        return _checked(hint, lambda value: type(value) in (int, float))
+    if hint in (int, str, bool):
+        return _checked(hint, lambda value: type(value) is hint)
+    return _checked(dict, lambda value: type(value) is dict)
 
 
-def _fits(value: object, kind: Any) -> bool:
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if kind in (str, bool):
-        return isinstance(value, kind)
-    return isinstance(value, list if kind is tuple else dict)
+def _checked(hint: Any, fits: Callable[[object], bool]) -> Reader:
+    def read(value: object) -> object:
+        if not fits(value):
+            raise CodecError(f"{value!r} is not {getattr(hint, '__name__', hint)}")
+        return value
+
+    return read
+
+
+def _optional(inner: Reader) -> Reader:
+    return lambda value: None if value is None else inner(value)
+
+
+def _listed(inner: Reader) -> Reader:
+    def read(value: object) -> object:
+        if not isinstance(value, list):
+            raise CodecError(f"{value!r} is not a list")
+        return tuple(map(inner, value))
+
+    return read
+
+
+def _nested(record: type) -> Reader:
+    def read(value: object) -> object:
+        if not isinstance(value, dict):
+            raise CodecError(f"{value!r} is not an object")
+        return _build(record, value)
+
+    return read

@@ -22,8 +22,10 @@ from runner.ledger.rows import TrialEvents, by_trial
 from runner.ledger.tables import (
     check_version,
     has_rates,
+    has_views,
     prepare,
     write_intervals,
+    write_mark,
     write_rates,
     write_trials,
 )
@@ -89,15 +91,15 @@ def sync(
     Raises what `ingest` raises.
     """
     known: dict[str, tuple[int, int]] = {}
-    priced = False
+    current = False
     if db_path.exists():
         with opened(db_path, read_only=True, wait_s=wait_s) as connection:
             check_version(connection, db_path)
             for name, size, mtime_ns in connection.execute("FROM ingested").fetchall():
                 known[name] = (size, mtime_ns)
-            priced = has_rates(connection, cards)
+            current = has_views(connection) and has_rates(connection, cards)
     changed = [path for path in _journals(journal_dir) if known.get(path.name) != _stamp(path)]
-    if not changed and priced:
+    if not changed and current:
         return Ingested()
     return ingest(db_path, changed, cards, wait_s=wait_s)
 
@@ -203,17 +205,14 @@ def _write_all(
 ) -> None:
     with _transaction(connection):
         prepare(connection, db_path)
-        if not has_rates(connection, cards):
-            write_rates(connection, cards)
     for source in sources:
         with _transaction(connection):
             write_trials(connection, source.trials, source.path)
-            name, (size, mtime_ns) = source.path.name, source.stamp
-            connection.execute("DELETE FROM ingested WHERE journal = ?", [name])
-            if not source.running:
-                connection.execute("INSERT INTO ingested VALUES (?, ?, ?)", [name, size, mtime_ns])
-    with _transaction(connection):
+    with _transaction(connection):  # last, so that what a crash left undone is done by a sync
+        write_rates(connection, cards)
         write_intervals(connection)
+        for source in sources:
+            write_mark(connection, source.path.name, None if source.running else source.stamp)
 
 
 @contextmanager

@@ -30,15 +30,19 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     Raises:
         EnvironmentProblem: the file's tables are of another version.
     """
-    views = _script("views.sql")
-    mark = zlib.crc32(views.encode())
     if not connection.execute("FROM duckdb_tables()").fetchone():
         connection.execute(_script("schema.sql"))
         connection.execute("INSERT INTO schema_version VALUES (?, 0)", [SCHEMA])
     check_version(connection, path)
-    if connection.execute("SELECT views FROM schema_version").fetchone() != (mark,):
-        connection.execute(views)
-        connection.execute("UPDATE schema_version SET views = ?", [mark])
+    if not has_views(connection):
+        connection.execute(_script("views.sql"))
+        connection.execute("UPDATE schema_version SET views = ?", [_views_mark()])
+
+
+def has_views(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file's views are this program's."""
+    found = connection.execute("SELECT views FROM schema_version").fetchone()
+    return found == (_views_mark(),)
 
 
 def check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -127,7 +131,9 @@ def has_rates(connection: duckdb.DuckDBPyConnection, cards: Mapping[str, RateCar
 
 
 def write_rates(connection: duckdb.DuckDBPyConnection, cards: Mapping[str, RateCard]) -> None:
-    """Replace the prices of these cards; other cards' stay."""
+    """Replace the prices of these cards where they differ; other cards' stay."""
+    if has_rates(connection, cards):
+        return
     connection.execute("DELETE FROM rates WHERE card IN (SELECT unnest(?))", [list(cards)])
     insert(connection, "rates", rate_rows(cards))
 
@@ -148,6 +154,19 @@ def write_intervals(connection: duckdb.DuckDBPyConnection) -> None:
         "median_intervals",
         [{"sample": each, "low": ends[0], "high": ends[1]} for each, ends in found if ends],
     )
+
+
+def write_mark(
+    connection: duckdb.DuckDBPyConnection, journal: str, stamp: tuple[int, int] | None
+) -> None:
+    """Note that a journal of this stamp (size, time) is in, or with None that it is not yet."""
+    connection.execute("DELETE FROM ingested WHERE journal = ?", [journal])
+    if stamp:
+        connection.execute("INSERT INTO ingested VALUES (?, ?, ?)", [journal, *stamp])
+
+
+def _views_mark() -> int:
+    return zlib.crc32(_script("views.sql").encode())
 
 
 def _script(name: str) -> str:

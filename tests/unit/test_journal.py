@@ -102,6 +102,26 @@ def test_threads_do_not_tear_each_others_lines(path: Path) -> None:
         assert mine == [float(number) for number in range(25)]
 
 
+def test_nothing_confirmed_is_lost_when_the_process_is_killed(path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from runner.events import Phase\n"
+        "from runner.ledger.journal import Journal\n"
+        "journal = Journal.create(Path(sys.argv[1]))\n"
+        "for n in range(1_000_000):\n"
+        "    journal.append(Phase('t1', 'agent', float(n))); print(n, flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout
+        confirmed = [int(other.stdout.readline()) for _ in range(20)]
+        other.kill()
+        confirmed += [int(number) for number in other.stdout.read().split()]
+    found = [event.seconds for event in read_journal(path).events if isinstance(event, Phase)]
+    assert found[: len(confirmed)] == [float(number) for number in confirmed]
+    assert len(found) <= len(confirmed) + 1
+
+
 # ---- resuming -------------------------------------------------------------------------------
 
 
