@@ -1,6 +1,5 @@
 """One trial, from a fresh container to a verdict, with everything on record."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +20,7 @@ from runner.events import CheckDone, Phase, Record, TrialEnded, TrialStarted
 from runner.image.states import Tree
 from runner.judge.change import Change, collect
 from runner.judge.checks import Trees
-from runner.judge.judge import Court, judge
+from runner.judge.judge import Court, json_object, judge
 from runner.types import JsonObject, Model, ProviderKind, Role, Sandbox, Tool, TreeEntry, Verdict
 
 
@@ -212,11 +211,8 @@ def _own_harness(sandbox: Sandbox, timeout_s: float, progress: _Progress) -> Non
     """The published criterion: the tools' exit codes on the agent's own tree."""
     result = sandbox.run(("harness", "--json"), timeout_s=timeout_s)
     lines = result.output.decode("utf-8", "replace").strip().splitlines()
-    try:
-        said = json.loads(lines[-1]) if lines else {}
-    except ValueError:
-        said = {"output": lines[-20:]}
-    progress.harness = said if isinstance(said, dict) else {}
+    said = json_object(lines[-1]) if lines else None
+    progress.harness = {"output": lines[-20:]} if said is None else said
     progress.harness_green = result.exit_code == 0 and not result.timed_out
 
 

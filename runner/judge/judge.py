@@ -5,6 +5,7 @@ the tools run in a container no model talks to, with the judge's own configurati
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -73,15 +74,18 @@ def specs(task: Task, kind: str) -> Sequence[CheckSpec]:
 
 
 def put(change: Change, sandbox: Sandbox) -> Check:
-    """Lay the change over the starting tree, or say which file could not be laid."""
+    """Lay the change over the starting tree, or say what could not be laid."""
     problems = {}
+    # Deletions first: a new folder may have the name of a deleted file.
+    if change.deleted:
+        removed = sandbox.run(("rm", "-f", "--", *change.deleted), timeout_s=30)
+        if removed.exit_code != 0:
+            problems["rm"] = removed.output.decode("utf-8", "replace")[-2000:]
     for path, data in change.files.items():
         try:
             sandbox.write(path, data)
         except ToolError as error:
             problems[path] = str(error)
-    for path in change.deleted:
-        sandbox.run(("rm", "-f", "--", path), timeout_s=30)
     return Check("applied", not problems, {"problems": problems})
 
 
@@ -89,11 +93,37 @@ def run_tools(sandbox: Sandbox, timeout_s: float) -> Mapping[str, object]:
     """mypy, ruff and pytest in the judge's container; an empty report is missing evidence."""
     result = sandbox.run((*HARNESS, "--report", REPORT), timeout_s=timeout_s)
     try:
-        report = json.loads(sandbox.read(REPORT, cap=REPORT_BYTES))
-    except (ToolError, ValueError) as error:
+        report = json_object(sandbox.read(REPORT, cap=REPORT_BYTES))
+    except ToolError as error:
+        report, problem = None, f"no report: {error}"
+    else:
+        problem = "the report is no JSON object"
+    if report is None or result.timed_out:
         tail = result.output[-2000:].decode("utf-8", "replace")
-        return {"missing": f"no report: {error}", "timed_out": result.timed_out, "output": tail}
-    return report if isinstance(report, dict) else {"missing": "the report is no JSON object"}
+        why = f"stopped after {timeout_s:g} s" if result.timed_out else problem
+        return {"missing": f"{why}; output ends with: {tail}"}
+    return report
+
+
+def json_object(data: bytes | str) -> dict[str, object] | None:
+    """The JSON object in `data`, safe to put on record; None when it is no such thing.
+
+    The agent's code can make it anything: a number no journal can hold, brackets without end.
+    """
+    try:
+        value = json.loads(data, parse_constant=_unwritable, parse_float=_finite)
+        json.dumps(value)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _unwritable(text: str) -> float:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    return number if math.isfinite(number := float(text)) else _unwritable(text)
 
 
 def tool_checks(report: Mapping[str, object], expected: frozenset[str]) -> list[Check]:
@@ -109,7 +139,7 @@ def tool_checks(report: Mapping[str, object], expected: frozenset[str]) -> list[
         "missing": sorted(expected - passed)[:50],
         "unexpected": sorted(set(found) - expected)[:50],
     }
-    return [*checks, Check("test_ids", passed == expected == set(found), detail)]
+    return [*checks, Check("test_ids", bool(expected) and passed == expected == set(found), detail)]
 
 
 def tool_check(name: str, report: Mapping[str, object]) -> Check:
@@ -118,7 +148,8 @@ def tool_check(name: str, report: Mapping[str, object]) -> Check:
     if not isinstance(said, dict):
         return Check(name, False, {"missing": report.get("missing", "the tool is not reported")})
     kept = {key: value for key, value in said.items() if key != "tests"}
-    return Check(name, said.get("exit") == 0, kept)
+    code = said.get("exit")
+    return Check(name, type(code) is int and code == 0, kept)  # False is 0, and no exit code
 
 
 def probe(spec: CheckSpec, task: Task, sandbox: Sandbox) -> Check:
@@ -126,10 +157,12 @@ def probe(spec: CheckSpec, task: Task, sandbox: Sandbox) -> Check:
     program = (task.folder / spec.program).read_bytes()
     result = sandbox.run((*PYTHON, "-"), timeout_s=60, stdin=program)
     lines = result.output.decode("utf-8", "replace").strip().splitlines()
-    try:
-        answer = json.loads(lines[-1]) if lines else None
-    except ValueError:
-        answer = None
-    if result.exit_code != 0 or not isinstance(answer, dict):
+    answer = json_object(lines[-1]) if lines else None
+    if result.exit_code != 0 or answer is None:
         return Check(spec.name, False, {"exit": result.exit_code, "output": lines[-20:]})
-    return Check(spec.name, answer.get("passed") is True, answer.get("detail") or {})
+    detail = answer.get("detail", {})
+    return Check(
+        spec.name,
+        answer.get("passed") is True,
+        detail if isinstance(detail, dict) else {"said": detail},
+    )

@@ -1,0 +1,353 @@
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fakes import DictSandbox, ran, task
+
+from runner.config.tasks import CheckSpec, Task
+from runner.errors import SandboxFailure, ToolError
+from runner.judge.change import Change
+from runner.judge.checks import Trees
+from runner.judge.judge import REPORT, Court, json_object, judge
+from runner.types import Check, ExecResult
+
+TESTS = ("tests/test_a.py::test_1", "tests/test_a.py::test_2")
+NOTHING = Change({}, (), (), {})
+PROBE = CheckSpec("callable", "probe", program="hidden/probe.py")
+
+
+def report(**changed: object) -> dict[str, object]:
+    """What the harness reports of a green tree, unless `changed` says otherwise."""
+    return {
+        "mypy": {"exit": 0, "errors": 0},
+        "ruff_check": {"exit": 0},
+        "pytest": {"exit": 0, "tests": dict.fromkeys(TESTS, "passed")},
+        **changed,
+    }
+
+
+def outcomes(**changed: str) -> dict[str, object]:
+    """A pytest section with exit code 0 and other outcomes than two passes."""
+    return {"pytest": {"exit": 0, "tests": {**dict.fromkeys(TESTS, "passed"), **changed}}}
+
+
+class Container:
+    """A judge's container: its harness writes `written`, its probe prints `printed`."""
+
+    def __init__(
+        self,
+        written: bytes | None,
+        harness: ExecResult | None = None,
+        printed: ExecResult | None = None,
+    ) -> None:
+        self.sandbox = DictSandbox(on_run=self.run)
+        self.written = written
+        self.harness = harness or ran()
+        self.printed = printed or ran(b'{"passed": true, "detail": {"problems": []}}\n')
+        self.opened = 0
+
+    def run(self, sandbox: DictSandbox, argv: tuple[str, ...]) -> ExecResult:
+        if "--report" in argv:
+            if self.written is not None:
+                sandbox.files[REPORT] = self.written
+            return self.harness
+        return self.printed if argv[-1] == "-" else ran()
+
+    @contextmanager
+    def open(self) -> Iterator[DictSandbox]:
+        self.opened += 1
+        yield self.sandbox
+
+
+def court(container: Container, tried: Task | None = None) -> Court:
+    return Court(
+        task=tried or task(),
+        trees=Trees({}, {}, {}),
+        expected=frozenset(TESTS),
+        open_sandbox=container.open,
+        timeout_s=900,
+    )
+
+
+def verdict(
+    written: object,
+    change: Change = NOTHING,
+    harness: ExecResult | None = None,
+) -> dict[str, Check]:
+    """The judge's checks by name; `written` is the report, as JSON unless it is bytes."""
+    data = written if isinstance(written, bytes | None) else json.dumps(written).encode()
+    checks = judge(court(Container(data, harness)), change).checks
+    names = [check.name for check in checks]
+    assert len(set(names)) == len(names)
+    return {check.name: check for check in checks}
+
+
+def failed(checks: dict[str, Check]) -> set[str]:
+    return {check.name for check in checks.values() if not check.passed}
+
+
+ALL_TOOLS = {"mypy", "ruff_check", "pytest", "test_ids"}
+
+
+def test_a_green_tree_passes_every_check() -> None:
+    checks = verdict(report())
+    assert set(checks) == {"change", "applied", *ALL_TOOLS}
+    assert failed(checks) == set()
+    assert judge(court(Container(json.dumps(report()).encode())), NOTHING).success
+
+
+# ---- missing evidence --------------------------------------------------------------------
+
+NO_EVIDENCE = {
+    "no report": None,
+    "empty": b"",
+    "garbage": b"\x00\xff not json",
+    "cut": json.dumps(report()).encode()[:-10],
+    "a list": b"[]",
+    "an empty object": b"{}",
+    "not a number": json.dumps(report(extra=float("nan"))).encode(),
+    "beyond numbers": b'{"x": 1e999}',
+    "brackets without end": b"[" * 200_000,
+    "larger than the cap": b" " * (8 * 1_048_576 + 1),
+    "tools are words": json.dumps({"mypy": "ok", "ruff_check": "ok", "pytest": "ok"}).encode(),
+}
+
+
+@pytest.mark.parametrize("name", NO_EVIDENCE)
+def test_without_a_report_nothing_passes(name: str) -> None:
+    checks = verdict(NO_EVIDENCE[name])
+    assert failed(checks) == ALL_TOOLS
+    assert checks["mypy"].detail["missing"]
+
+
+def test_tools_that_did_not_end_in_time_are_no_evidence_whatever_they_reported() -> None:
+    checks = verdict(report(), harness=ran(b"slow", None, 9, timed_out=True))
+    assert failed(checks) == ALL_TOOLS
+    assert "900 s" in str(checks["mypy"].detail["missing"])
+
+
+def test_what_the_tools_said_is_kept_when_there_is_no_report() -> None:
+    checks = verdict(None, harness=ran(b"Traceback: boom", 1))
+    assert "Traceback: boom" in str(checks["pytest"].detail["missing"])
+
+
+@pytest.mark.parametrize("tool", ["mypy", "ruff_check"])
+@pytest.mark.parametrize("said", [None, {}, {"exit": 1}, {"exit": None}, {"exit": False}, 0, []])
+def test_a_tool_passes_with_exit_code_0_only(tool: str, said: object) -> None:
+    assert failed(verdict(report(**{tool: said}))) == {tool}
+
+
+def test_a_tool_that_is_not_named_did_not_run() -> None:
+    written = report()
+    del written["ruff_check"]
+    assert failed(verdict(written)) == {"ruff_check"}
+
+
+# ---- the expected tests ------------------------------------------------------------------
+
+WRONG_TESTS: dict[str, dict[str, object]] = {
+    "one missing": {"pytest": {"exit": 0, "tests": {TESTS[0]: "passed"}}},
+    "one more": outcomes(**{"tests/test_b.py::test_3": "passed"}),
+    "one more, skipped": outcomes(**{"tests/test_b.py::test_3": "skipped"}),
+    "one swapped": {
+        "pytest": {"exit": 0, "tests": {TESTS[0]: "passed", "tests/test_a.py::test_9": "passed"}}
+    },
+    "one skipped": outcomes(**{TESTS[0]: "skipped"}),
+    "one failed": outcomes(**{TESTS[0]: "failed"}),
+    "one expected to fail": outcomes(**{TESTS[0]: "xfailed"}),
+    "one without a word": outcomes(**{TESTS[0]: ""}),
+    "none": {"pytest": {"exit": 0, "tests": {}}},
+    "not reported": {"pytest": {"exit": 0}},
+    "only names": {"pytest": {"exit": 0, "tests": list(TESTS)}},
+    "only a number": {"pytest": {"exit": 0, "tests": 2}},
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TESTS)
+def test_exit_code_0_without_exactly_the_expected_passes_is_no_pass(name: str) -> None:
+    assert failed(verdict(report(**WRONG_TESTS[name]))) == {"test_ids"}
+
+
+def test_all_passes_with_another_exit_code_are_no_pass() -> None:
+    written = report(pytest={"exit": 1, "tests": dict.fromkeys(TESTS, "passed")})
+    assert failed(verdict(written)) == {"pytest"}
+
+
+def test_missing_and_unexpected_tests_are_named() -> None:
+    written = report(pytest={"exit": 0, "tests": {TESTS[0]: "passed", "x::y": "failed"}})
+    detail = verdict(written)["test_ids"].detail
+    assert detail == {"expected": 2, "passed": 1, "missing": [TESTS[1]], "unexpected": ["x::y"]}
+
+
+def test_expecting_nothing_is_no_evidence() -> None:
+    container = Container(json.dumps(report(pytest={"exit": 0, "tests": {}})).encode())
+    given = court(container)
+    nothing = Court(given.task, given.trees, frozenset(), given.open_sandbox, given.timeout_s)
+    assert not judge(nothing, NOTHING).success
+
+
+# ---- the change --------------------------------------------------------------------------
+
+
+def test_a_refused_file_fails_whatever_the_tools_say() -> None:
+    checks = verdict(report(), Change({}, (), (), {"typer/a.py": "is a hard link"}))
+    assert failed(checks) == {"change"}
+
+
+def test_a_difference_outside_is_named_and_not_held_against_the_arm() -> None:
+    check = verdict(report(), Change({}, (), ("notes.txt",), {}))["change"]
+    assert check.passed
+    assert check.detail["outside"] == ["notes.txt"]
+
+
+def test_files_are_laid_and_deleted_before_the_tools_run() -> None:
+    container = Container(json.dumps(report()).encode())
+    change = Change({"typer/a.py": b"a"}, ("typer/b.py", "-rf"), (), {})
+    assert judge(court(container), change).success
+    assert container.sandbox.files["typer/a.py"] == b"a"
+    assert container.sandbox.commands[0] == ("rm", "-f", "--", "typer/b.py", "-rf")
+    assert "--report" in container.sandbox.commands[1]
+
+
+def test_a_file_that_cannot_be_laid_fails_and_the_rest_is_still_judged() -> None:
+    class Full(DictSandbox):
+        def write(self, path: str, data: bytes) -> None:
+            raise ToolError("typer/a is not a directory")
+
+    container = Container(json.dumps(report()).encode())
+    container.sandbox = Full(on_run=container.run)
+    checks = judge(court(container), Change({"typer/a/b.py": b""}, (), (), {})).checks
+    assert [check.name for check in checks if not check.passed] == ["applied"]
+
+
+def test_a_file_that_cannot_be_deleted_fails() -> None:
+    container = Container(json.dumps(report()).encode())
+
+    def refuse(sandbox: DictSandbox, argv: tuple[str, ...]) -> ExecResult:
+        return ran(b"rm: busy", 1) if argv[0] == "rm" else container.run(sandbox, argv)
+
+    container.sandbox = DictSandbox(on_run=refuse)
+    checks = judge(court(container), Change({}, ("typer/a.py",), (), {})).checks
+    assert [check.name for check in checks if not check.passed] == ["applied"]
+
+
+def test_a_lost_container_is_no_verdict() -> None:
+    def lost(_sandbox: DictSandbox, _argv: tuple[str, ...]) -> ExecResult:
+        raise SandboxFailure("gone")
+
+    container = Container(None)
+    container.sandbox = DictSandbox(on_run=lost)
+    with pytest.raises(SandboxFailure):
+        judge(court(container), NOTHING)
+
+
+def test_static_checks_run_before_any_container_is_opened() -> None:
+    class Stop(Exception):
+        pass
+
+    @contextmanager
+    def never() -> Iterator[DictSandbox]:
+        raise Stop
+        yield
+
+    spec = CheckSpec("fingerprint", "fingerprint", paths=("x",), sha256="0" * 64)
+    given = court(Container(None), task(checks=(spec,)))
+    with pytest.raises(Stop):
+        judge(Court(given.task, given.trees, given.expected, never, 900), NOTHING)
+    container = Container(json.dumps(report()).encode())
+    checks = judge(court(container, task(checks=(spec,))), NOTHING).checks
+    assert [check.name for check in checks if not check.passed] == ["fingerprint"]
+
+
+# ---- the probe ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def probed(tmp_path: Path) -> Callable[[ExecResult], Check]:
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "probe.py").write_bytes(b"import typer\n")
+
+    def probe(printed: ExecResult) -> Check:
+        container = Container(json.dumps(report()).encode(), printed=printed)
+        checks = judge(court(container, task(folder=tmp_path, checks=(PROBE,))), NOTHING).checks
+        assert container.sandbox.stdins[-1] == b"import typer\n"
+        (check,) = (each for each in checks if each.name == "callable")
+        return check
+
+    return probe
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        b'{"passed": true}',
+        b'{"passed": true, "detail": {"problems": []}}\n',
+        b'noise\n{"passed": true}\n\n',
+    ],
+)
+def test_a_probe_that_says_passed_passes(
+    probed: Callable[[ExecResult], Check], printed: bytes
+) -> None:
+    assert probed(ran(printed)).passed
+
+
+NO_ANSWERS = {
+    "silence": ran(b""),
+    "garbage": ran(b"hello"),
+    "no UTF-8": ran(b"\xff\xfe"),
+    "not an object": ran(b"true"),
+    "a list": ran(b'[{"passed": true}]'),
+    "nothing said": ran(b"{}"),
+    "no": ran(b'{"passed": false}'),
+    "one": ran(b'{"passed": 1}'),
+    "a word": ran(b'{"passed": "true"}'),
+    "said, then crashed": ran(b'{"passed": true}', 1),
+    "said, then killed": ran(b'{"passed": true}', None, 9),
+    "said, then hung": ran(b'{"passed": true}', None, 9, timed_out=True),
+    "said, then more": ran(b'{"passed": true}\nTraceback'),
+    "brackets without end": ran(b"[" * 100_000),
+    "not a number": ran(b'{"passed": true, "detail": {"x": NaN}}'),
+}
+
+
+@pytest.mark.parametrize("name", NO_ANSWERS)
+def test_any_other_answer_of_a_probe_fails(
+    probed: Callable[[ExecResult], Check], name: str
+) -> None:
+    assert not probed(NO_ANSWERS[name]).passed
+
+
+@pytest.mark.parametrize("detail", ["[1]", '"words"', "7", "null"])
+def test_a_detail_that_is_no_object_is_kept_as_one(
+    probed: Callable[[ExecResult], Check], detail: str
+) -> None:
+    printed = f'{{"passed": true, "detail": {detail}}}'.encode()
+    assert probed(ran(printed)).detail == {"said": json.loads(detail)}
+
+
+# ---- JSON from a place that cannot be trusted ---------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "7",
+        "NaN",
+        '{"a": NaN}',
+        '{"a": -Infinity}',
+        '{"a": 1e400}',
+        "{" * 9,
+        '{"a":' * 9999,
+        '{"a": %s}' % ("9" * 5000),
+    ],
+)
+def test_what_no_journal_can_hold_is_no_object(text: str) -> None:
+    assert json_object(text) is None
+
+
+def test_an_object_is_read_whole() -> None:
+    assert json_object('{"a": [1.5, -2, null, "\\ud800"]}') == {"a": [1.5, -2, None, "\ud800"]}
