@@ -1,21 +1,16 @@
-"""A local model through Ollama's client: what is sent, what is read, what goes wrong."""
+"""A local model through Ollama's client: what is sent and what is read."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from wire_samples import BASH, ENVIRONMENT, Canned, chat, free_port_url, http
+from ollama_calls import MODEL, answered, ask, failure, local, script
+from wire_samples import Canned, chat, free_port_url, http
 
-from runner.errors import ModelFailure, UsageError
-from runner.models import Connection, OpenModel, make_model
-from runner.scripted.server import ScriptedServer, endpoint
-from runner.types import Message, Reply, ToolCall, ToolResult, Usage, UserText
+from runner.errors import UsageError
+from runner.scripted.server import ScriptedServer
+from runner.types import Reply, ToolCall, ToolResult, Usage, UserText
 
-MODEL = "qwen3.5:9b"
-GO: Sequence[Message] = (UserText("go"),)
 ARM_B = {
     "num_ctx": 65536,
     "temperature": 1.0,
@@ -27,51 +22,12 @@ ARM_B = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ENVIRONMENT:
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer({"T3": ()}, keep=100) as running:
-        yield running
-
-
-def local(
-    url: str, options: dict[str, object] | None = None, **settings: Any
-) -> closing[OpenModel]:
-    connection = replace(Connection(ollama_host=url, timeout_s=5.0), **settings)
-    return closing(make_model("ollama", MODEL, 512, options or {"num_ctx": 8192}, connection))
-
-
-def ask(url: str, messages: Sequence[Message] = GO, **settings: Any) -> Reply:
-    with local(url, **settings) as model:
-        return model.reply("You mend code.", messages, (BASH,))
-
-
-def failure(url: str, **settings: Any) -> ModelFailure:
-    with pytest.raises(ModelFailure) as caught:
-        ask(url, **settings)
-    return caught.value
-
-
-def answered(body: object) -> Reply:
-    with Canned(http(body)) as canned:
-        return ask(canned.url)
-
-
-def script(server: ScriptedServer, spec: str) -> str:
-    return endpoint(server, spec, "T3", "executor")
-
-
 # ---- what is sent -----------------------------------------------------------------------
 
 
-def test_every_call_names_its_context_and_sampling(server: ScriptedServer) -> None:
-    ask(script(server, "nop"), options=ARM_B)
-    body: Any = server.requests[0].body
+def test_every_call_names_its_context_and_sampling(scripted: ScriptedServer) -> None:
+    ask(script(scripted, "nop"), options=ARM_B)
+    body: Any = scripted.requests[0].body
     assert body["options"] == {
         "num_ctx": 65536,
         "num_predict": 512,
@@ -84,16 +40,16 @@ def test_every_call_names_its_context_and_sampling(server: ScriptedServer) -> No
     assert (body["think"], body["stream"], body["model"]) == (False, False, MODEL)
 
 
-def test_what_is_not_set_is_left_to_the_model(server: ScriptedServer) -> None:
-    ask(script(server, "nop"))
-    body: Any = server.requests[0].body
+def test_what_is_not_set_is_left_to_the_model(scripted: ScriptedServer) -> None:
+    ask(script(scripted, "nop"))
+    body: Any = scripted.requests[0].body
     assert body["options"] == {"num_ctx": 8192, "num_predict": 512}
     assert "think" not in body
 
 
-def test_tools_keep_their_types(server: ScriptedServer) -> None:
-    ask(script(server, "nop"))
-    body: Any = server.requests[0].body
+def test_tools_keep_their_types(scripted: ScriptedServer) -> None:
+    ask(script(scripted, "nop"))
+    body: Any = scripted.requests[0].body
     function = body["tools"][0]["function"]
     assert function["name"] == "bash"
     assert function["parameters"]["required"] == ["command"]
@@ -101,10 +57,12 @@ def test_tools_keep_their_types(server: ScriptedServer) -> None:
     assert kinds == {"command": "string", "timeout_s": "integer"}
 
 
-def test_results_carry_the_tools_name_and_errors_are_said_in_words(server: ScriptedServer) -> None:
+def test_results_carry_the_tools_name_and_errors_are_said_in_words(
+    scripted: ScriptedServer,
+) -> None:
     calls = (ToolCall("0", "bash", {"command": "ls"}), ToolCall("1", "bash", {}))
     ask(
-        script(server, "nop"),
+        script(scripted, "nop"),
         [
             UserText("go"),
             Reply("I look.", calls, Usage(), "tool_use", 0.1),
@@ -112,7 +70,7 @@ def test_results_carry_the_tools_name_and_errors_are_said_in_words(server: Scrip
             ToolResult("1", "bash", "no command", is_error=True),
         ],
     )
-    body: Any = server.requests[0].body
+    body: Any = scripted.requests[0].body
     assert [item["role"] for item in body["messages"]] == [
         "system",
         "user",
@@ -125,7 +83,7 @@ def test_results_carry_the_tools_name_and_errors_are_said_in_words(server: Scrip
     assert body["messages"][4]["content"] == "ERROR: no command"
 
 
-def test_a_reply_is_echoed_with_its_thinking_and_can_be_recorded(server: ScriptedServer) -> None:
+def test_a_reply_is_echoed_with_its_thinking_and_can_be_recorded(scripted: ScriptedServer) -> None:
     said = {
         "role": "assistant",
         "content": "I look.",
@@ -134,8 +92,8 @@ def test_a_reply_is_echoed_with_its_thinking_and_can_be_recorded(server: Scripte
     }
     reply = answered(chat(message=said))
     assert json.loads(json.dumps(reply.raw)) == said
-    ask(script(server, "nop"), [UserText("go"), reply, ToolResult("0", "bash", "ok")])
-    body: Any = server.requests[0].body
+    ask(script(scripted, "nop"), [UserText("go"), reply, ToolResult("0", "bash", "ok")])
+    body: Any = scripted.requests[0].body
     assert body["messages"][2] == said
 
 
@@ -155,13 +113,13 @@ def test_wrong_options_are_named(options: dict[str, object], named: str) -> None
 
 
 def test_environment_does_not_override_what_is_given(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = free_port_url()
     monkeypatch.setenv("OLLAMA_HOST", nowhere)
     monkeypatch.setenv("HTTP_PROXY", nowhere)
     monkeypatch.setenv("ALL_PROXY", nowhere)
-    assert ask(script(server, "nop")).text == "DONE"
+    assert ask(script(scripted, "nop")).text == "DONE"
 
 
 # ---- what is read -----------------------------------------------------------------------
@@ -225,101 +183,12 @@ def test_done_reasons_are_told_in_our_words(
     ],
 )
 def test_a_malformed_call_is_data_and_can_be_answered(
-    server: ScriptedServer, call: object, said: str
+    scripted: ScriptedServer, call: object, said: str
 ) -> None:
     reply = answered(chat(message={"role": "assistant", "content": "", "tool_calls": [call]}))
     (read,) = reply.calls
     assert read.malformed is not None
     assert said in read.malformed
     answer = ToolResult(read.id, read.name, "mend it", is_error=True)
-    ask(script(server, "nop"), [UserText("go"), reply, answer])
-    assert server.requests[-1].status == 200
-
-
-# ---- what goes wrong --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        ("400", "invalid_request_error"),
-        ("401", "authentication_error"),
-        ("429", "rate_limit_error"),
-        ("500", "api_error"),
-        ("503", "overloaded_error"),
-    ],
-)
-def test_errors_are_told_by_their_status(server: ScriptedServer, fault: str, kind: str) -> None:
-    error = failure(script(server, f"nop?fault={fault}@*"))
-    assert (error.kind, error.lost) == (kind, False)
-    assert server.url in str(error)
-
-
-def test_a_model_that_is_not_there_is_named() -> None:
-    body = {"error": "model 'qwen3.5:9b' not found"}
-    with Canned(http(body, "404 Not Found")) as canned:
-        error = failure(canned.url)
-    assert error.kind == "not_found_error"
-    assert "'qwen3.5:9b' not found" in str(error)
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        ("drop", "connection_lost"),
-        ("drop-after", "connection_lost"),
-        ("half", "connection_lost"),
-        ("garbage", "malformed_reply"),
-        ("html", "malformed_reply"),
-        ("not-a-reply", "malformed_reply"),
-        ("usage-negative", "malformed_reply"),
-    ],
-)
-def test_a_broken_answer_is_a_model_failure(server: ScriptedServer, fault: str, kind: str) -> None:
-    assert failure(script(server, f"nop?fault={fault}@1")).kind == kind
-
-
-def test_a_silent_server_is_a_timeout(server: ScriptedServer) -> None:
-    assert failure(script(server, "nop?fault=hang@*"), timeout_s=0.2).kind == "timeout"
-
-
-def test_nobody_listening_is_told_with_the_address() -> None:
-    url = free_port_url()
-    error = failure(url)
-    assert (error.kind, error.lost) == ("connection", False)
-    assert url in str(error)
-
-
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "http://[::1", "http://127.0.0.1:port"])
-def test_an_address_that_is_none_never_is_a_traceback(url: str) -> None:
-    with pytest.raises((ModelFailure, UsageError)):
-        ask(url)
-
-
-GARBAGE = {
-    "nothing": b"",
-    "not http": b"SSH-2.0-OpenSSH_9.2\r\n",
-    "no body": http(b""),
-    "text": http(b"Ollama is running"),
-    "null": http(None),
-    "a list": http([chat()]),
-    "an empty object": http({}),
-    "message is text": http(chat(message="DONE")),
-    "content is a number": http(chat(message={"role": "assistant", "content": 7})),
-    "tool_calls is an object": http(
-        chat(message={"role": "assistant", "content": "", "tool_calls": {"a": 1}})
-    ),
-    "an error with 200": http({"error": "out of memory"}),
-    "an error that is a list": http(["oops"], "500 Internal Server Error"),
-    "an error page": http(b"<html>", "502 Bad Gateway"),
-    "nested too deep": http(b"[" * 100_000),
-    "not gzip": http(b"DONE", headers={"content-encoding": "gzip"}),
-    "a redirect to itself": http(b"", "307 Temporary Redirect", {"location": "/api/chat"}),
-}
-
-
-@pytest.mark.parametrize("raw", GARBAGE.values(), ids=GARBAGE.keys())
-def test_whatever_a_server_answers_is_a_model_failure(raw: bytes) -> None:
-    with Canned(raw) as canned:
-        error = failure(canned.url)
-    assert error.kind in ("malformed_reply", "connection_lost", "api_error")
+    ask(script(scripted, "nop"), [UserText("go"), reply, answer])
+    assert scripted.requests[-1].status == 200
