@@ -163,7 +163,10 @@ def _read(path: Path) -> _Source:
     stamp = _stamp(path)
     written = holder(path) is not None
     content = read_journal(path)
-    trials = by_trial(content.events)
+    try:
+        trials = by_trial(content.events)
+    except ValueError as error:
+        raise EnvironmentProblem(f"journal {path}: {error}") from error
     running = tuple(
         trial_id for trial_id, trial in trials.items() if written and trial.ended is None
     )

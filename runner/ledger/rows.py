@@ -4,7 +4,7 @@ A row may hold more keys than its table has columns: the database takes what it 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from runner.events import (
@@ -12,7 +12,6 @@ from runner.events import (
     CallSettled,
     CheckDone,
     Event,
-    Phase,
     ToolUsed,
     TrialEnded,
     TrialStarted,
@@ -25,50 +24,48 @@ UNSETTLED = "unsettled"
 DELEGATE = "delegate_to_executor"  # its seconds are its executor's calls and tools
 
 
-@dataclass
+@dataclass(frozen=True)
 class TrialEvents:
-    """One trial's events, sorted by what they are about."""
+    """One trial's events, sorted by what they are about; calls by their `seq`."""
 
-    started: TrialStarted | None = None
-    ended: TrialEnded | None = None
-    reserved: dict[int, CallReserved] = field(default_factory=dict)
-    settled: dict[int, CallSettled] = field(default_factory=dict)
-    tools: list[ToolUsed] = field(default_factory=list)
-    checks: dict[str, CheckDone] = field(default_factory=dict)  # a later answer replaces
-
-    def add(self, event: Event) -> None:
-        """Sort one event in."""
-        match event:
-            case TrialStarted():
-                self.started = event
-            case TrialEnded():
-                self.ended = event
-            case CallReserved():
-                self.reserved[event.seq] = event
-            case CallSettled():
-                self.settled[event.seq] = event
-            case ToolUsed():
-                self.tools.append(event)
-            case CheckDone():
-                self.checks[event.name] = event
-            case Phase():
-                pass
+    started: TrialStarted
+    ended: TrialEnded | None
+    reserved: Mapping[int, CallReserved]
+    settled: Mapping[int, CallSettled]
+    tools: Sequence[ToolUsed]
+    checks: Mapping[str, CheckDone]  # by name; a later answer replaces
 
 
 def by_trial(events: Iterable[Event]) -> dict[str, TrialEvents]:
-    """A journal's events by trial id, in the order the trials began."""
-    trials: dict[str, TrialEvents] = {}
+    """A journal's events by trial id, in the order the trials began.
+
+    Raises `ValueError` when events belong to a trial that never began: their money would
+    drop out of every sum.
+    """
+    grouped: dict[str, list[Event]] = {}
     for event in events:
-        trials.setdefault(event.trial_id, TrialEvents()).add(event)
-    return {trial_id: trial for trial_id, trial in trials.items() if trial.started}
+        grouped.setdefault(event.trial_id, []).append(event)
+    return {trial_id: _sorted(trial_id, group) for trial_id, group in grouped.items()}
+
+
+def _sorted(trial_id: str, events: Sequence[Event]) -> TrialEvents:
+    started = [event for event in events if isinstance(event, TrialStarted)]
+    ended = [event for event in events if isinstance(event, TrialEnded)]
+    if not started:
+        raise ValueError(f"trial {trial_id} has events but no beginning")
+    return TrialEvents(
+        started=started[0],
+        ended=ended[-1] if ended else None,
+        reserved={event.seq: event for event in events if isinstance(event, CallReserved)},
+        settled={event.seq: event for event in events if isinstance(event, CallSettled)},
+        tools=[event for event in events if isinstance(event, ToolUsed)],
+        checks={event.name: event for event in events if isinstance(event, CheckDone)},
+    )
 
 
 def trial_row(trial: TrialEvents) -> Row:
     """The `trials` row. A trial without an end is one whose runner died."""
-    started = trial.started
-    if started is None:
-        raise ValueError("a trial's row needs its beginning")
-    row: dict[str, object] = vars(started) | {"started_at": _utc(started.started_at)}
+    row: dict[str, object] = vars(trial.started) | {"started_at": _utc(trial.started.started_at)}
     if trial.ended is None:
         return row | _died(trial)
     return row | vars(trial.ended) | {"ended_at": _utc(trial.ended.ended_at)}

@@ -71,7 +71,7 @@ def write_trials(
         EnvironmentProblem: a trial id is taken by another run.
     """
     ids = list(trials)
-    run_ids = [trial.started.run_id for trial in trials.values() if trial.started]
+    run_ids = [trial.started.run_id for trial in trials.values()]
     clash = connection.execute(
         "SELECT trial_id, trials.run_id FROM trials "
         "JOIN (SELECT unnest(?) AS trial_id, unnest(?) AS run_id) AS new USING (trial_id) "

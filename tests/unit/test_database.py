@@ -74,6 +74,12 @@ def test_a_trial_id_of_another_run_is_refused_and_the_first_stays(db: Path, fold
     assert ask(db, "SELECT run_id FROM trials") == [("r1",)]
 
 
+def test_events_of_a_trial_that_never_began_are_not_passed_over(db: Path, folder: Path) -> None:
+    path = write_journal(folder, "r1", trial("t1"), call("t2", 1, Usage(1)))
+    with pytest.raises(EnvironmentProblem, match=r"r1\.jsonl: trial t2 has events but no beginn"):
+        ingest(db, [path], CARDS)
+
+
 def test_an_imported_trial_is_possible(db: Path, folder: Path) -> None:
     events: list[Event] = [started("t1", kind="imported"), ended("t1")]
     ingest(db, [write_journal(folder, "r1", events)], CARDS)
