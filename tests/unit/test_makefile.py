@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.config.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 INTERNAL = {"python"}
@@ -95,3 +97,14 @@ def test_ci_uses_what_a_person_uses() -> None:
     text = script.read_text()
     assert "make test" in text
     assert "make check" in text
+
+
+def test_every_line_of_the_example_environment_is_a_setting() -> None:
+    example = (ROOT / ".env.example").read_text()
+    names = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
+    known = {
+        field.validation_alias or f"RUNNER_{name.upper()}"
+        for name, field in Settings.model_fields.items()
+    }
+    assert names
+    assert names <= known
