@@ -7,6 +7,7 @@ that was sent and whose answer got lost may have been billed, so it ends the cal
 attempt needs money set aside of its own, and that is the caller's business.
 """
 
+import email.utils
 import time
 from collections.abc import Callable, Iterator
 
@@ -77,7 +78,7 @@ class Attempts:
             if isinstance(cause, _NEVER_SENT) or not isinstance(cause, httpx2.HTTPError):
                 raise
             raise _lost(cause, seconds) from None
-        if self._pause(response) >= self._left_or_zero():
+        if self._pause(response.headers) >= self._left_or_zero():
             response.headers["x-should-retry"] = "false"
         return response
 
@@ -96,13 +97,15 @@ class Attempts:
             raise CallLost("deadline", f"no whole answer within {self._deadline_s:g} s", lost=lost)
         return left
 
-    def _pause(self, response: "APIResponse[object]") -> float:
-        """Seconds the SDK would wait before it tries again (its own back-off, or as asked)."""
+    def _pause(self, headers: httpx2.Headers) -> float:
+        """Seconds the SDK would wait before it tries again: as asked, or its own back-off."""
         for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+            asked = headers.get(name, "")
             try:
-                return float(response.headers[name]) * unit
-            except (KeyError, ValueError):
-                continue
+                return float(asked) * unit
+            except ValueError:
+                if date := email.utils.parsedate_tz(asked):
+                    return email.utils.mktime_tz(date) - time.time()
         return min(8.0, 0.5 * 2.0 ** min(self.count - 1, 10))
 
 

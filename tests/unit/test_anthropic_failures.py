@@ -130,6 +130,13 @@ def test_a_wait_past_the_deadline_is_not_waited_for(scripted: ScriptedServer) ->
     assert len(scripted.requests) == 1
 
 
+@pytest.mark.parametrize("asked", ["86400", "inf", "Fri, 31 Dec 2199 23:59:59 GMT"])
+def test_any_way_to_ask_for_a_long_wait_is_understood(asked: str) -> None:
+    with Canned(http({}, "429 Too Many Requests", {"retry-after": asked})) as canned:
+        assert failure(canned.url).kind == "rate_limit_error"
+        assert len(canned.requests) == 1
+
+
 def test_a_body_that_never_ends_is_cut_at_the_deadline() -> None:
     head = http(b"{")
     endless = head.replace(b"content-length: 1", b"content-length: 1000000000")
