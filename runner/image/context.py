@@ -16,7 +16,8 @@ from runner.image.states import Tree, pristine_tree, starting_tree, tree_digest,
 # Every file of every tree has this time: byte code and caches compare it, nobody else does.
 MTIME = 1_767_225_600
 
-_PROGRAMS = ("bake.py", "setup_tools.py", "toolserver.py", "worktree.py")
+# The judge's own configuration: the published one, out of every agent's reach.
+_CONFIG = "pyproject.toml"
 _PACKAGES = ("bin", "runner_harness")
 
 
@@ -28,7 +29,7 @@ class Recipe:
 
     def files(self) -> dict[str, bytes]:
         """Context path -> content of everything that is the same for all tasks."""
-        named = {name: f"runner/{name}" for name in _PROGRAMS}
+        named = {path.name: f"runner/{path.name}" for path in self.folder.glob("*.py")}
         named |= {name: name for name in ("Dockerfile", WHEELS_LOCK, "green_tests.txt")}
         found = {target: (self.folder / name).read_bytes() for name, target in named.items()}
         for package in _PACKAGES:
@@ -47,6 +48,7 @@ def content_key(recipe: Recipe, task: Task, base: str, architecture: str) -> str
     parts: dict[str, object] = {
         "files": {name: _sha(content) for name, content in recipe.files().items()},
         "sdist": _sha((recipe.folder / SDIST_LOCK).read_bytes()),
+        "context": _sha(Path(__file__).read_bytes()),
         "states": _sha(Path(states.__file__).read_bytes()),
         "task": task.id,
         "insertions": [asdict(insertion) for insertion in task.insertions],
@@ -92,6 +94,7 @@ def _members(
     yield from recipe.files().items()
     for wheel in inputs.wheels:
         yield f"wheels/{wheel.name}", wheel.read_bytes()
+    yield f"runner/config/{_CONFIG}", trees["pristine"][_CONFIG]
     for name, tree in trees.items():
         yield f"trees/{name}.tar", tree_tar(tree, MTIME)
     for name, wanted in signals.items():
