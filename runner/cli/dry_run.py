@@ -38,6 +38,7 @@ def dry_run(console: Console, bench: wiring.Bench, arm: Arm, card: RateCard, max
         console.print(f"[bold]{tool.name}[/]  {tool.description}")
     console.rule("caps and prices")
     console.print(caps(bench, arm, max_turns))
+    console.print(f"\nUSD per million tokens: {card.id}, {card.as_of}, {card.source}", markup=False)
     console.print(prices(arm, card))
     console.print("No model was called and nothing was spent.")
     return EXIT_OK
@@ -55,7 +56,7 @@ def tool_specs(box: Sandbox, bench: wiring.Bench, arm: Arm) -> Iterator[ToolSpec
 
 def caps(bench: wiring.Bench, arm: Arm, max_turns: int) -> Table:
     """What would end the trial."""
-    table = Table(box=None, pad_edge=False, title="Caps", title_justify="left")
+    table = Table(box=None, pad_edge=False)
     table.add_column("cap")
     table.add_column("value", justify="right")
     table.add_row("turns of the lead", str(max_turns))
@@ -70,8 +71,7 @@ def caps(bench: wiring.Bench, arm: Arm, max_turns: int) -> Table:
 
 def prices(arm: Arm, card: RateCard) -> Table:
     """What each model would cost."""
-    title = f"USD per million tokens: {card.id}, {card.as_of}, {card.source}"
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    table = Table(box=None, pad_edge=False)
     table.add_column("model")
     for name in ("input", "output", "cache write 5 m", "cache write 1 h", "cache read"):
         table.add_column(name, justify="right")

@@ -30,6 +30,12 @@ TRIAL = """
 """
 
 
+TRIAL_COLUMNS = (
+    "arm", "task", "provider_kind", "status", "success", "harness_green", "iterations", "reason",
+    "wall_s", "model_s", "tool_s", "judge_s", "wait_s",
+)  # fmt: skip
+
+
 def show_summary(console: Console, settings: Settings, trial_id: str) -> None:
     """Print what a trial came to, where its record lies and what to try next."""
     rows = ask(settings, TRIAL, trial=trial_id)
@@ -46,16 +52,14 @@ def show_summary(console: Console, settings: Settings, trial_id: str) -> None:
         + ("  [black on yellow] simulated [/]" if simulated else "")
     )
     console.print(str(row["reason"]), markup=False, style="dim")
+    console.print("\n[bold]The judge's checks[/]")
     console.print(checks_table(settings, trial_id))
-    console.print(usage_table(settings, trial_id, simulated=simulated))
+    mark = " [yellow](simulated)[/]" if simulated else ""
+    console.print(f"\n[bold]Tokens and USD by the card {settings.card}[/]{mark}")
+    console.print(usage_table(settings, trial_id))
+    console.print("\n[bold]Seconds[/]")
     console.print(time_table(row))
     show_places(console, settings, trial_id, str(row["arm"]), str(row["task"]))
-
-
-TRIAL_COLUMNS = (
-    "arm", "task", "provider_kind", "status", "success", "harness_green", "iterations", "reason",
-    "wall_s", "model_s", "tool_s", "judge_s", "wait_s",
-)  # fmt: skip
 
 
 def ask(settings: Settings, sql: str, **values: object) -> list[tuple[object, ...]]:
@@ -66,7 +70,7 @@ def ask(settings: Settings, sql: str, **values: object) -> list[tuple[object, ..
 
 def checks_table(settings: Settings, trial_id: str) -> Table:
     """What the judge asked, and the answers."""
-    table = Table(title="The judge's checks", title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("check")
     table.add_column("passed")
     for name, passed in ask(
@@ -76,10 +80,9 @@ def checks_table(settings: Settings, trial_id: str) -> Table:
     return table
 
 
-def usage_table(settings: Settings, trial_id: str, *, simulated: bool) -> Table:
+def usage_table(settings: Settings, trial_id: str) -> Table:
     """Tokens by class and USD, a row for each role."""
-    title = f"Tokens and USD by the card {settings.card}" + (" (simulated)" if simulated else "")
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column("role")
     table.add_column("model")
     for name in ("calls", "input", "cache write", "cache read", "output", "USD"):
@@ -96,7 +99,7 @@ def usage_table(settings: Settings, trial_id: str, *, simulated: bool) -> Table:
 
 def time_table(row: dict[str, object]) -> Table:
     """Where the seconds went."""
-    table = Table(title="Seconds", title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     parts = ("wall_s", "model_s", "tool_s", "judge_s", "wait_s")
     for name in (*parts, "other"):
         table.add_column(name.removesuffix("_s"), justify="right")
