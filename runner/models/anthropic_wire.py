@@ -3,6 +3,7 @@
 Pure functions; nothing here sends anything.
 """
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import cast, get_args
 
@@ -158,7 +159,7 @@ def _read_calls(blocks: Sequence[Block]) -> tuple[list[Block], list[ToolCall]]:
     calls: list[ToolCall] = []
     for block in blocks:
         if block["type"] == "tool_use":
-            call = _read_call(block, len(calls), {known.id for known in calls})
+            call = _read_call(block, {known.id for known in calls})
             calls.append(call)
             mended = {"id": call.id, "name": call.name, "input": dict(call.arguments)}
             block = block if mended.items() <= block.items() else {**block, **mended}
@@ -166,7 +167,7 @@ def _read_calls(blocks: Sequence[Block]) -> tuple[list[Block], list[ToolCall]]:
     return raw, calls
 
 
-def _read_call(block: Block, index: int, used: set[str]) -> ToolCall:
+def _read_call(block: Block, used: set[str]) -> ToolCall:
     name, arguments, call_id = block.get("name"), block.get("input"), block.get("id")
     wrong = None
     if not isinstance(name, str) or not name:
@@ -175,7 +176,7 @@ def _read_call(block: Block, index: int, used: set[str]) -> ToolCall:
         wrong = wrong or f"the tool's input is {shown(arguments)}, not an object"
         arguments = {}
     if not isinstance(call_id, str) or not call_id or call_id in used:
-        call_id = f"toolu_unnamed_{index}"
+        call_id = f"toolu_{uuid.uuid4().hex[:24]}"
     return ToolCall(call_id, name, arguments, malformed=wrong)
 
 
