@@ -25,6 +25,7 @@ _SWEEP = ("/bin/bash", "--noprofile", "--norc", "-c", "kill -9 -1")
 _HELLO_WAIT_S = 60.0
 _SWEEP_WAIT_S = 10.0
 _QUIET_WAIT_S = 15.0
+_BIRTH_WAIT_S = 1.0
 # A model that goes on killing its own tool server gets no further commands.
 _LOSSES_CAP = 20
 _LOG = logging.getLogger(__name__)
@@ -177,21 +178,26 @@ def open_sandbox(
     # Named by us, so that it can be removed even if the engine's answer never arrives.
     name = f"runner-{uuid.uuid4().hex[:16]}"
     sandbox = None
+    made = False
     try:
         settings = container_settings({**(labels or {}), **own})
         docker.create_container(engine, digest, name, host_settings(limits), **settings)
+        made = True
         docker.start_container(engine, name)
         sandbox = DockerSandbox(engine, name, digest)
         yield sandbox
     finally:
         if sandbox is not None:
             sandbox.close()
-        _remove(engine, name)
+        _remove(engine, name, made)
 
 
-def _remove(engine: Engine, name: str) -> None:
+def _remove(engine: Engine, name: str, made: bool) -> None:
     try:
-        docker.remove_container(engine, name)
+        # Broken off while it was being made, it may appear a moment later.
+        deadline = time.monotonic() + (0 if made else _BIRTH_WAIT_S)
+        while not docker.remove_container(engine, name) and time.monotonic() < deadline:
+            time.sleep(0.05)
     except KeyboardInterrupt:  # the second Ctrl-C: finish this, it takes half a second
         docker.remove_container(engine, name)
         raise

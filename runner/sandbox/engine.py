@@ -16,6 +16,7 @@ import docker
 import requests
 from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from urllib3.exceptions import HTTPError
 
 from runner.errors import EnvironmentProblem, RunnerError, SandboxFailure
 from runner.sandbox.channel import Wire
@@ -38,12 +39,11 @@ class Engine:
     @property
     def client(self) -> Any:
         """docker's `DockerClient` of this thread. Raises `EnvironmentProblem`."""
-        client = getattr(self._own, "client", None)
-        if client is None:
-            client = self._own.client = self._connected()
+        if not hasattr(self._own, "client"):
+            self._own.client = self._connected()
             with self._lock:
-                self._clients.append(client)
-        return client
+                self._clients.append(self._own.client)
+        return self._own.client
 
     @contextmanager
     def translated(self, doing: str, kind: type[RunnerError] = SandboxFailure) -> Iterator[None]:
@@ -53,10 +53,9 @@ class Engine:
         except (APIError, DockerException) as problem:
             said = getattr(problem, "explanation", None) or problem
             raise kind(f"the Docker engine could not {doing}: {said}") from problem
-        except (requests.RequestException, OSError) as problem:
-            raise kind(
-                f"the Docker engine at {self.address} did not answer ({doing}): {problem}"
-            ) from problem
+        except (requests.RequestException, HTTPError, OSError) as problem:
+            silent = f"the Docker engine at {self.address} did not answer ({doing})"
+            raise kind(f"{silent}: {problem}") from problem
 
     def close(self) -> None:
         """Free every thread's connections."""
@@ -159,7 +158,7 @@ def create_container(
 
 
 def start_container(engine: Engine, container: str) -> None:
-    """Start it."""
+    """Start one that was created."""
     with engine.translated("start a container"):
         engine.client.api.start(container)
 
@@ -197,7 +196,7 @@ def container_processes(engine: Engine, container: str) -> tuple[Mapping[str, st
     """Its processes as the host's `ps` sees them: pid, uid (numbers), stat, comm."""
     with engine.translated("list a container's processes"):
         table = engine.client.api.top(container, ps_args=f"-eo {','.join(_COLUMNS)}")
-    return tuple(dict(zip(_COLUMNS, row, strict=False)) for row in table["Processes"] or ())
+        return tuple(dict(zip(_COLUMNS, row, strict=False)) for row in table["Processes"] or ())
 
 
 def open_exec(

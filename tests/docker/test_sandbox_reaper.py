@@ -9,6 +9,7 @@ import pytest
 from conftest import Opener
 
 from runner.errors import SandboxFailure
+from runner.sandbox import engine as sandbox_engine
 from runner.sandbox.engine import (
     Engine,
     create_container,
@@ -104,3 +105,22 @@ def test_a_container_that_cannot_start_is_removed(engine: Engine, open_plain: Op
             pytest.fail("it opened")
     mine = [item for item in live_containers(engine) if item.owner == owner()]
     assert not {item.id for item in mine} - before
+
+
+@pytest.mark.parametrize("phase", ["create_container", "start_container", "open_exec"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_interrupt_while_it_opens_leaves_no_container(
+    engine: Engine, open_plain: Opener, monkeypatch: pytest.MonkeyPatch, phase: str, after: bool
+) -> None:
+    """Ctrl-C around each request to the engine; the request itself is the real one."""
+    real = getattr(sandbox_engine, phase)
+
+    def interrupted(*arguments: object, **settings: object) -> object:
+        if after and hasattr(result := real(*arguments, **settings), "close"):
+            result.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sandbox_engine, phase, interrupted)
+    with pytest.raises(KeyboardInterrupt), open_plain():
+        pytest.fail("it opened")
+    assert not [item for item in live_containers(engine) if item.owner == owner()]

@@ -1,0 +1,97 @@
+"""Finding the engine, and whose containers are whose: what needs no engine."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from runner.errors import EnvironmentProblem, SandboxFailure
+from runner.sandbox.engine import Engine, connect
+from runner.sandbox.limits import Limits, host_settings
+from runner.sandbox.reaper import is_orphan, owner
+
+
+@pytest.fixture(autouse=True)
+def no_docker_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "address", ["unix:///no/such/docker.sock", "tcp://127.0.0.1:9", "nonsense://x", "tcp://"]
+)
+def test_no_engine_names_the_address_and_the_fix(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", address)
+    with pytest.raises(EnvironmentProblem) as problem:
+        connect()
+    assert address in str(problem.value)
+    assert "make setup" in str(problem.value)
+    assert "make doctor" in str(problem.value)
+    assert problem.value.exit_code == 3
+
+
+def test_a_socket_that_is_no_engine_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "engine.sock"
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(path))
+        door.listen()
+        door.settimeout(20)
+
+        def hang_up() -> None:
+            for _ in range(2):
+                door.accept()[0].close()
+
+        listener = threading.Thread(target=hang_up)
+        listener.start()
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+        with pytest.raises(EnvironmentProblem, match=r"engine\.sock"):
+            connect()
+        listener.join()
+
+
+def test_an_engine_that_does_not_answer_is_a_failure_of_the_sandbox() -> None:
+    engine = Engine("unix:///x.sock", 1.0)
+    with (
+        pytest.raises(SandboxFailure, match=r"x\.sock did not answer \(start\)"),
+        engine.translated("start"),
+    ):
+        raise ConnectionResetError("reset")
+
+
+def test_this_process_is_no_dead_owner() -> None:
+    assert not is_orphan(owner())
+
+
+def test_a_process_that_ended_is_a_dead_owner() -> None:
+    program = "from runner.sandbox.reaper import owner; print(owner())"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert is_orphan(ended.stdout.strip())
+
+
+def test_a_process_id_used_again_is_a_dead_owner() -> None:
+    machine, pid, started = owner().split(":")
+    assert is_orphan(f"{machine}:{pid}:{int(started) + 1}")
+
+
+@pytest.mark.parametrize("label", ["", ":", "::", "x", f"other:{os.getpid()}:1"])
+def test_what_is_not_ours_to_judge_is_never_dead(label: str) -> None:
+    assert not is_orphan(label)
+
+
+@pytest.mark.parametrize("rest", ["", ":", ":1", "x:1", "-1:1", "²:1", "1:"])
+def test_a_label_of_this_machine_that_makes_no_sense_is_never_dead(rest: str) -> None:
+    assert not is_orphan(f"{owner().split(':')[0]}:{rest}")
+
+
+def test_swap_is_no_way_past_the_memory_cap() -> None:
+    settings = host_settings(Limits(memory_bytes=123_456_789))
+    assert settings["mem_limit"] == settings["memswap_limit"] == 123_456_789
