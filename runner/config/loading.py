@@ -12,8 +12,8 @@ from runner.errors import UsageError
 T = TypeVar("T")
 
 # For `@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)`: an unknown key is an
-# error (it is a misspelt one), and "3" is not 3.
-STRICT = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+# error (it is a misspelt one), "3" is not 3, and neither inf nor nan is a number.
+STRICT = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 def load_toml(path: Path, kind: type[T]) -> T:
