@@ -10,7 +10,6 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from runner.config.loading import explain
 from runner.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +19,12 @@ class Settings(BaseSettings):
     """Where things are and how to reach the models."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RUNNER_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="RUNNER_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        allow_inf_nan=False,
     )
 
     results: Path = Path("results")
@@ -72,6 +76,21 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the environment and `.env`; raises `UsageError` naming the variable."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        raise UsageError(f"environment or .env: {explain(error)}") from error
+        clauses = (f"{named(p['loc'][0])}: {p['msg']}" for p in error.errors())
+        raise UsageError(f"environment or .env: {'; '.join(clauses)}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f".env: is not UTF-8 text: {error}") from error
+    if settings.bash_timeout_s > settings.bash_timeout_max_s:
+        raise UsageError(
+            f"environment or .env: RUNNER_BASH_TIMEOUT_S is {settings.bash_timeout_s:g}, "
+            f"more than RUNNER_BASH_TIMEOUT_MAX_S, {settings.bash_timeout_max_s:g}"
+        )
+    return settings
+
+
+def named(setting: int | str) -> str:
+    """A setting and the variable it is read from, which for the vendors' own is its name."""
+    name = str(setting)
+    return name if name.isupper() else f"setting '{name}' (RUNNER_{name.upper()})"
