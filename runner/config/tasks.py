@@ -57,6 +57,16 @@ class Signals:
     not_collected: int
 
 
+# What each kind of check needs to ask anything at all.
+_NEEDS = {
+    "fingerprint": ("paths", "sha256"),
+    "function_moved": ("function", "old_path", "new_path"),
+    "no_new_suppressions": ("paths",),
+    "only_injected_removed": ("paths",),
+    "probe": ("program",),
+}
+
+
 @strict_dataclass(frozen=True, config=STRICT)
 class CheckSpec:
     """A structural check by `kind` (see `runner.judge.checks`) with its own settings."""
@@ -139,6 +149,7 @@ def load_task(folder: Path) -> Task:
     table = load_toml(folder / "task.toml", _TaskFile)
     if table.id != folder.name:
         raise UsageError(f"{folder / 'task.toml'}: id '{table.id}' is not the folder's name")
+    _check_checks(table.check, folder)
     breakage = folder / "breakage.toml"
     inserts = load_toml(breakage, _BreakageFile).insert if breakage.exists() else ()
     solution = load_toml(folder / "solution.toml", _SolutionFile)
@@ -161,11 +172,26 @@ def load_task(folder: Path) -> Task:
     )
 
 
+def _check_checks(checks: tuple[CheckSpec, ...], folder: Path) -> None:
+    where = folder / "task.toml"
+    names = [check.name for check in checks]
+    for check in checks:
+        for key in _NEEDS[check.kind]:
+            if not getattr(check, key):
+                raise UsageError(f"{where}: check '{check.name}' of kind {check.kind} needs {key}")
+        if check.program and not (folder / check.program).is_file():
+            raise UsageError(f"{where}: check '{check.name}': there is no file {check.program}")
+        if names.count(check.name) > 1:
+            raise UsageError(f"{where}: two checks are named '{check.name}'")
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 text: {error}") from error
 
 
 def _files_below(folder: Path) -> dict[str, bytes]:
