@@ -147,8 +147,10 @@ def _steps(
     meter: Meter,
     progress: _Progress,
 ) -> None:
+    opening = time.monotonic()
     record(Phase(spec.trial_id, "sandbox"))
     with world.open_sandbox("agent") as sandbox:
+        record(Phase(spec.trial_id, "sandbox", time.monotonic() - opening))
         with _phase(spec, record, "agent"):
             try:
                 progress.outcome = _converse(spec, world, sandbox, meter, scribe)
@@ -157,12 +159,10 @@ def _steps(
         sandbox.quiesce()
         change = _change(sandbox, world, spec.task)
         world.keep_change(change)
-        began = time.monotonic()
-        with _phase(spec, record, "harness"):
+        with _phase(spec, record, "harness"), _judging(progress):
             _own_harness(sandbox, world.judge_timeout_s, progress)
-    with _phase(spec, record, "judge"):
+    with _phase(spec, record, "judge"), _judging(progress):
         progress.verdict = judge(_court(spec, world, change), change)
-    progress.judge_s = time.monotonic() - began
     for check in progress.verdict.checks:
         record(CheckDone(spec.trial_id, check.name, check.passed, check.detail))
 
@@ -279,6 +279,16 @@ def _phase(spec: TrialSpec, record: Record, name: str) -> Iterator[None]:
     record(Phase(spec.trial_id, name))
     yield
     record(Phase(spec.trial_id, name, time.monotonic() - began))
+
+
+@contextmanager
+def _judging(progress: _Progress) -> Iterator[None]:
+    """Count the seconds as judging, also when it breaks off."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        progress.judge_s += time.monotonic() - began
 
 
 def now() -> str:

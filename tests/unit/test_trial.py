@@ -272,9 +272,9 @@ def test_phases_come_in_order_and_end_with_their_seconds() -> None:
     stage()
     phases = [event for event in stage.events if isinstance(event, Phase)]
     begun = [phase.name for phase in phases if phase.seconds is None]
-    ended = {phase.name for phase in phases if phase.seconds is not None}
+    ended = [phase.name for phase in phases if phase.seconds is not None]
     assert begun == ["sandbox", "agent", "harness", "judge"]
-    assert {"agent", "harness", "judge"} <= ended
+    assert ended == begun
 
 
 def test_the_agent_is_at_rest_before_its_tree_is_read_and_gone_before_the_judge_comes() -> None:
@@ -342,6 +342,11 @@ def test_seconds_add_up() -> None:
     assert 0 < ended.tool_s < ended.wall_s
     assert 0 < ended.judge_s < ended.wall_s
     assert ended.iterations == 2
+
+
+def test_judging_that_broke_off_took_its_time_too() -> None:
+    ended = Stage(at={"judge's tools": SandboxFailure("lost")})()
+    assert 0 < ended.judge_s < ended.wall_s
 
 
 # ---- who plays ---------------------------------------------------------------------------
