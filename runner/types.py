@@ -131,9 +131,7 @@ class Model(Protocol):
         """The vendor's id, as rate cards spell it."""
         ...
 
-    def reply(
-        self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]
-    ) -> Reply:
+    def reply(self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
         """Send the conversation so far; raise `ModelFailure` when no answer can be had."""
         ...
 
