@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from conftest import Opener, base_image
+from plain_image_parts import Opener, base_image
 from sandbox_conformance import CommandsConformance, sh
 from sandbox_files_conformance import EntriesConformance, FilesConformance
 

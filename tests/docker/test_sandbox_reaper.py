@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from conftest import Opener
+from plain_image_parts import Opener
 
 from runner.errors import SandboxFailure
 from runner.sandbox import engine as sandbox_engine

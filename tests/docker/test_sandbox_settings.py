@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from conftest import Opener
+from plain_image_parts import Opener
 from sandbox_conformance import sh
 
 from runner.sandbox.container import DockerSandbox

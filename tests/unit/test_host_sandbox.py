@@ -13,10 +13,17 @@ from runner.sandbox.host import HostSandbox, open_host_sandbox
 from runner.sandbox.served import ServedSandbox
 
 
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[HostSandbox]:
-    with open_host_sandbox(tmp_path) as sandbox:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostSandbox]:
+    with open_host_sandbox(tmp_path_factory.mktemp("work")) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared: HostSandbox) -> HostSandbox:
+    """One for the whole suite: commands leave no process behind, so files are all to clear."""
+    sh(shared, "cd ..; rm -rf repo home cache; mkdir repo home cache")
+    return shared
 
 
 class TestCommands(CommandsConformance):
