@@ -32,6 +32,15 @@ CARD = RateCard(
 )
 
 
+Edits = Mapping[str, bytes | None]
+
+
+def after(tree: Mapping[str, bytes], edits: Edits) -> dict[str, bytes]:
+    """The tree with files replaced, added, or (None) deleted."""
+    merged = {**tree, **edits}
+    return {path: data for path, data in merged.items() if data is not None}
+
+
 def says(text: str = "", stop_reason: StopReason = "end_turn", **usage: int) -> Reply:
     """A reply without tool calls."""
     return Reply(text, (), Usage(**usage), stop_reason, latency_s=0.5)

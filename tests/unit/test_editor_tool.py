@@ -1,3 +1,5 @@
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -160,16 +162,19 @@ def test_a_long_file_is_cut_in_the_middle(editor: Editor) -> None:
     assert output.text.endswith("the end")
 
 
+@pytest.fixture
+def folder(editor: Editor) -> Iterator[Path]:
+    made = editor.repo / "folder"
+    made.mkdir()
+    yield made
+    shutil.rmtree(made)
+
+
 @pytest.mark.parametrize("path", ["folder", "folder/", "./folder", "/work/repo/folder"])
-def test_a_directory_shows_its_names(editor: Editor, path: str) -> None:
-    (editor.repo / "folder" / "inner").mkdir(parents=True)
-    (editor.repo / "folder" / "b.py").touch()
-    try:
-        assert editor("view", path).text == "b.py\ninner/"
-    finally:
-        (editor.repo / "folder" / "b.py").unlink()
-        (editor.repo / "folder" / "inner").rmdir()
-        (editor.repo / "folder").rmdir()
+def test_a_directory_shows_its_names(editor: Editor, folder: Path, path: str) -> None:
+    (folder / "inner").mkdir()
+    (folder / "b.py").touch()
+    assert editor("view", path).text == "b.py\ninner/"
 
 
 @pytest.mark.parametrize("path", [".", "", "./", "/work/repo", "/work/repo/"])
@@ -177,12 +182,9 @@ def test_the_repository_shows_its_names(editor: Editor, path: str) -> None:
     assert editor("view", path).text == "a.py"
 
 
+@pytest.mark.usefixtures("folder")
 def test_an_empty_directory_says_so(editor: Editor) -> None:
-    (editor.repo / "bare").mkdir()
-    try:
-        assert editor("view", "bare").text == "(empty directory)"
-    finally:
-        (editor.repo / "bare").rmdir()
+    assert editor("view", "folder").text == "(empty directory)"
 
 
 # ---- create ------------------------------------------------------------------------------

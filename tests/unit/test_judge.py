@@ -1,74 +1,16 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
+from court import NOTHING, TESTS, Container, court, outcomes, report
 from fakes import DictSandbox, ran, task
 
-from runner.config.tasks import CheckSpec, Task
+from runner.config.tasks import CheckSpec
 from runner.errors import SandboxFailure, ToolError
 from runner.judge.change import Change
-from runner.judge.checks import Trees
-from runner.judge.judge import REPORT, Court, json_object, judge
+from runner.judge.judge import Court, json_object, judge
 from runner.types import Check, ExecResult
-
-TESTS = ("tests/test_a.py::test_1", "tests/test_a.py::test_2")
-NOTHING = Change({}, (), (), {})
-PROBE = CheckSpec("callable", "probe", program="hidden/probe.py")
-
-
-def report(**changed: object) -> dict[str, object]:
-    """What the harness reports of a green tree, unless `changed` says otherwise."""
-    return {
-        "mypy": {"exit": 0, "errors": 0},
-        "ruff_check": {"exit": 0},
-        "pytest": {"exit": 0, "tests": dict.fromkeys(TESTS, "passed")},
-        **changed,
-    }
-
-
-def outcomes(**changed: str) -> dict[str, object]:
-    """A pytest section with exit code 0 and other outcomes than two passes."""
-    return {"pytest": {"exit": 0, "tests": {**dict.fromkeys(TESTS, "passed"), **changed}}}
-
-
-class Container:
-    """A judge's container: its harness writes `written`, its probe prints `printed`."""
-
-    def __init__(
-        self,
-        written: bytes | None,
-        harness: ExecResult | None = None,
-        printed: ExecResult | None = None,
-    ) -> None:
-        self.sandbox = DictSandbox(on_run=self.run)
-        self.written = written
-        self.harness = harness or ran()
-        self.printed = printed or ran(b'{"passed": true, "detail": {"problems": []}}\n')
-        self.opened = 0
-
-    def run(self, sandbox: DictSandbox, argv: tuple[str, ...]) -> ExecResult:
-        if "--report" in argv:
-            if self.written is not None:
-                sandbox.files[REPORT] = self.written
-            return self.harness
-        return self.printed if argv[-1] == "-" else ran()
-
-    @contextmanager
-    def open(self) -> Iterator[DictSandbox]:
-        self.opened += 1
-        yield self.sandbox
-
-
-def court(container: Container, tried: Task | None = None) -> Court:
-    return Court(
-        task=tried or task(),
-        trees=Trees({}, {}, {}),
-        expected=frozenset(TESTS),
-        open_sandbox=container.open,
-        timeout_s=900,
-    )
 
 
 def verdict(
@@ -259,72 +201,6 @@ def test_static_checks_run_before_any_container_is_opened() -> None:
     container = Container(json.dumps(report()).encode())
     checks = judge(court(container, task(checks=(spec,))), NOTHING).checks
     assert [check.name for check in checks if not check.passed] == ["fingerprint"]
-
-
-# ---- the probe ---------------------------------------------------------------------------
-
-
-@pytest.fixture
-def probed(tmp_path: Path) -> Callable[[ExecResult], Check]:
-    (tmp_path / "hidden").mkdir()
-    (tmp_path / "hidden" / "probe.py").write_bytes(b"import typer\n")
-
-    def probe(printed: ExecResult) -> Check:
-        container = Container(json.dumps(report()).encode(), printed=printed)
-        checks = judge(court(container, task(folder=tmp_path, checks=(PROBE,))), NOTHING).checks
-        assert container.sandbox.stdins[-1] == b"import typer\n"
-        (check,) = (each for each in checks if each.name == "callable")
-        return check
-
-    return probe
-
-
-@pytest.mark.parametrize(
-    "printed",
-    [
-        b'{"passed": true}',
-        b'{"passed": true, "detail": {"problems": []}}\n',
-        b'noise\n{"passed": true}\n\n',
-    ],
-)
-def test_a_probe_that_says_passed_passes(
-    probed: Callable[[ExecResult], Check], printed: bytes
-) -> None:
-    assert probed(ran(printed)).passed
-
-
-NO_ANSWERS = {
-    "silence": ran(b""),
-    "garbage": ran(b"hello"),
-    "no UTF-8": ran(b"\xff\xfe"),
-    "not an object": ran(b"true"),
-    "a list": ran(b'[{"passed": true}]'),
-    "nothing said": ran(b"{}"),
-    "no": ran(b'{"passed": false}'),
-    "one": ran(b'{"passed": 1}'),
-    "a word": ran(b'{"passed": "true"}'),
-    "said, then crashed": ran(b'{"passed": true}', 1),
-    "said, then killed": ran(b'{"passed": true}', None, 9),
-    "said, then hung": ran(b'{"passed": true}', None, 9, timed_out=True),
-    "said, then more": ran(b'{"passed": true}\nTraceback'),
-    "brackets without end": ran(b"[" * 100_000),
-    "not a number": ran(b'{"passed": true, "detail": {"x": NaN}}'),
-}
-
-
-@pytest.mark.parametrize("name", NO_ANSWERS)
-def test_any_other_answer_of_a_probe_fails(
-    probed: Callable[[ExecResult], Check], name: str
-) -> None:
-    assert not probed(NO_ANSWERS[name]).passed
-
-
-@pytest.mark.parametrize("detail", ["[1]", '"words"', "7", "null"])
-def test_a_detail_that_is_no_object_is_kept_as_one(
-    probed: Callable[[ExecResult], Check], detail: str
-) -> None:
-    printed = f'{{"passed": true, "detail": {detail}}}'.encode()
-    assert probed(ran(printed)).detail == {"said": json.loads(detail)}
 
 
 # ---- JSON from a place that cannot be trusted ---------------------------------------------
