@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runner.config.tasks import Task
+from runner.errors import EnvironmentProblem
 from runner.image import states
 from runner.image.inputs import SDIST_LOCK, WHEELS_LOCK, Inputs
 from runner.image.states import Tree, pristine_tree, starting_tree, tree_digest, tree_tar
@@ -18,80 +19,110 @@ MTIME = 1_767_225_600
 
 # The judge's own configuration: the published one, out of every agent's reach.
 _CONFIG = "pyproject.toml"
+_TOP_LEVEL = ("Dockerfile", WHEELS_LOCK, "green_tests.txt")
 _PACKAGES = ("bin", "runner_harness")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The files of `images/typer-base` and where they go in the context."""
+    """What is the same for all tasks, read once: context path -> content, and two digests.
 
-    folder: Path
+    `sources` stands for the code that makes trees and contexts, `packages` for every package
+    in the image, the repository's own included.
+    """
 
-    def files(self) -> dict[str, bytes]:
-        """Context path -> content of everything that is the same for all tasks."""
-        named = {path.name: f"runner/{path.name}" for path in self.folder.glob("*.py")}
-        named |= {name: name for name in ("Dockerfile", WHEELS_LOCK, "green_tests.txt")}
-        found = {target: (self.folder / name).read_bytes() for name, target in named.items()}
+    files: Mapping[str, bytes]
+    sources: str
+    packages: str
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """Read the image's folder (`images/typer-base`).
+
+    Raises:
+        EnvironmentProblem: a file of it is missing.
+    """
+    try:
+        found = {name: (folder / name).read_bytes() for name in _TOP_LEVEL}
+        found |= {f"runner/{path.name}": path.read_bytes() for path in folder.glob("*.py")}
         for package in _PACKAGES:
-            for path in sorted((self.folder / package).rglob("*")):
-                if path.is_file() and "__pycache__" not in path.parts:
-                    target = f"runner/{path.relative_to(self.folder).as_posix()}"
-                    found[target] = path.read_bytes()
-        return found
+            found |= _package_files(folder, package)
+        locks = found[WHEELS_LOCK] + (folder / SDIST_LOCK).read_bytes()
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{error.filename}: cannot be read: {error.strerror}; restore it from version control"
+        ) from error
+    code = Path(__file__).read_bytes() + Path(states.__file__).read_bytes()
+    return Recipe(found, sources=_sha(code), packages=_sha(locks))
 
 
-def content_key(recipe: Recipe, task: Task, base: str, architecture: str) -> str:
+def content_key(recipe: Recipe, task: Task, base: str, machine: str) -> str:
     """The sha256 (hex) of all that decides what a task's image holds.
 
-    It is taken over the things a tree is made from, so it needs no input on disk.
+    It is taken over the things a tree is made from, so it needs no input on disk. `base` is the
+    name of the base image, `machine` its architecture.
     """
     parts: dict[str, object] = {
-        "files": {name: _sha(content) for name, content in recipe.files().items()},
-        "sdist": _sha((recipe.folder / SDIST_LOCK).read_bytes()),
-        "context": _sha(Path(__file__).read_bytes()),
-        "states": _sha(Path(states.__file__).read_bytes()),
+        "files": {name: _sha(content) for name, content in recipe.files.items()},
+        "sources": recipe.sources,
+        "packages": recipe.packages,
         "task": task.id,
         "insertions": [asdict(insertion) for insertion in task.insertions],
         "added": {path: _sha(content) for path, content in task.added_files.items()},
         "signals": asdict(task.signals),
         "base": base,
-        "architecture": architecture,
+        "machine": machine,
     }
     return _sha(json.dumps(parts, sort_keys=True).encode())
 
 
-def packages_digest(recipe: Recipe) -> str:
-    """The sha256 (hex) of the locks that name every package in the image."""
-    return _sha(
-        (recipe.folder / WHEELS_LOCK).read_bytes() + (recipe.folder / SDIST_LOCK).read_bytes()
-    )
-
-
-def build_context(recipe: Recipe, inputs: Inputs, tasks: Mapping[str, Task]) -> "Context":
-    """The tar all tasks are built from, and each starting tree's digest."""
-    pristine = pristine_tree(inputs.sdist.read_bytes())
-    trees = {id_: starting_tree(pristine, task) for id_, task in tasks.items()}
-    green = {"mypy_errors": 0, "mypy_files": 0, "ruff_errors": 0, "not_collected": 0}
-    lines = recipe.files()["green_tests.txt"].decode().splitlines()
-    signals: dict[str, object] = {"green": {**green, "passed": len(lines)}}
-    signals |= {id_: asdict(task.signals) for id_, task in tasks.items()}
-    members = dict(_members(recipe, inputs, {**trees, "pristine": pristine}, signals))
-    digests = {id_: tree_digest(tree) for id_, tree in trees.items()}
-    return Context(_tar(members), digests)
-
-
 @dataclass(frozen=True)
 class Context:
-    """A build context and the digests of the starting trees in it, by task id."""
+    """A build context (a tar), and of each task its starting tree's digest and build target."""
 
     archive: bytes
     trees: Mapping[str, str]
+    targets: Mapping[str, str]
+
+
+def build_context(recipe: Recipe, inputs: Inputs, tasks: Mapping[str, Task]) -> Context:
+    """Everything the images of `tasks` are built from.
+
+    Raises:
+        UsageError: a task's insertions or files do not fit the repository.
+    """
+    pristine = pristine_tree(inputs.sdist.read_bytes())
+    trees = {name: starting_tree(pristine, task) for name, task in tasks.items()}
+    none = {"mypy_errors": 0, "mypy_files": 0, "ruff_errors": 0, "not_collected": 0}
+    tests = recipe.files["green_tests.txt"].decode().splitlines()
+    signals: dict[str, object] = {"green": {**none, "passed": len(tests)}}
+    signals |= {name: asdict(task.signals) for name, task in tasks.items()}
+    members = dict(_members(recipe, inputs, {**trees, "pristine": pristine}, signals))
+    return Context(
+        archive=_tar(members),
+        trees={name: tree_digest(tree) for name, tree in trees.items()},
+        targets={
+            # The green stage has run the tests of that very tree already.
+            name: "unchanged"
+            if tree == pristine and signals[name] == signals["green"]
+            else "changed"
+            for name, tree in trees.items()
+        },
+    )
+
+
+def _package_files(folder: Path, package: str) -> dict[str, bytes]:
+    return {
+        f"runner/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for path in sorted((folder / package).rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def _members(
     recipe: Recipe, inputs: Inputs, trees: Mapping[str, Tree], signals: Mapping[str, object]
 ) -> Iterator[tuple[str, bytes]]:
-    yield from recipe.files().items()
+    yield from recipe.files.items()
     for wheel in inputs.wheels:
         yield f"wheels/{wheel.name}", wheel.read_bytes()
     yield f"runner/config/{_CONFIG}", trees["pristine"][_CONFIG]

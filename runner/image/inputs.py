@@ -145,11 +145,9 @@ def _fetch_sdist(locks: Path, folder: Path, backend: Path) -> None:
     # pip asks a source distribution's build backend for its metadata even when it only
     # downloads. In an isolated build pip would fetch whatever backend is newest, by no hash;
     # so the locked one is put on the path and isolation turned off.
-    _pip(
-        ["install", "--require-hashes", "--no-deps", "--only-binary=:all:", "--upgrade"]
-        + ["--no-compile", f"--target={backend}", f"--requirement={locks / BACKEND_LOCK}"],
-        path=None,
-    )
+    install = ["install", "--require-hashes", "--no-deps", "--only-binary=:all:", "--upgrade"]
+    install += ["--no-compile", f"--target={backend}", f"--requirement={locks / BACKEND_LOCK}"]
+    _pip(install)
     arguments = ["--no-binary=:all:", "--no-build-isolation", "--no-deps"]
     _pip_download([*arguments, f"--requirement={locks / SDIST_LOCK}"], folder, path=backend)
 
@@ -161,10 +159,10 @@ def _pip_download(arguments: list[str], folder: Path, path: Path | None = None) 
         raise EnvironmentProblem(
             f"{folder}: cannot be made: {error.strerror}; set RUNNER_CACHE to a writable folder"
         ) from error
-    _pip(["download", "--require-hashes", f"--dest={folder}", *arguments], path=path)
+    _pip(["download", "--require-hashes", f"--dest={folder}", *arguments], path)
 
 
-def _pip(arguments: list[str], path: Path | None) -> None:
+def _pip(arguments: list[str], path: Path | None = None) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *arguments]
     environment = dict(os.environ)
     if path is not None:

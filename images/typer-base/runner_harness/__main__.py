@@ -7,19 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from runner_harness import console, report
+from runner_harness.compare import comparison
 from runner_harness.tools import Plan, run_tools
 
 ROOT = Path("/work/repo")
 
 
 def main(argv: list[str]) -> int:
-    options = _parser().parse_args(argv)
-    plan = Plan(ROOT, options.config, options.quick)
-    result = run_tools(plan)
-    if options.report:
+    """Run what `argv` asks for and print it; gives the exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.config is not None and not (options.config / "pyproject.toml").is_file():
+        parser.error(f"--config: there is no {options.config / 'pyproject.toml'}")
+    if options.compare:
+        return _compare()
+    result = run_tools(Plan(ROOT, options.config, options.quick, options.plain))
+    if options.report is not None:
         options.report.write_text(json.dumps(result), encoding="utf-8")
     _print(result, only_json=options.json)
     return int(result["exit_code"])
+
+
+def _compare() -> int:
+    result = comparison(run_tools(Plan(ROOT)), run_tools(Plan(ROOT, plain=True)))
+    print(json.dumps(result))
+    return report.GREEN if result["same"] else report.NOT_GREEN
 
 
 def _print(result: dict[str, Any], *, only_json: bool) -> None:
@@ -31,13 +43,22 @@ def _print(result: dict[str, Any], *, only_json: bool) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="harness",
-        description="Run mypy, ruff and pytest over the repository. The last line is JSON.",
+        description="Run mypy, ruff and pytest over the repository; the last line is JSON.",
         epilog="exit codes: 0 green, 1 not green, 2 usage",
     )
-    parser.add_argument("--quick", action="store_true", help="collect the tests, don't run them")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--quick", action="store_true", help="collect the tests, don't run them")
+    way.add_argument("--plain", action="store_true", help="the slow, ordinary way, nothing warm")
+    way.add_argument(
+        "--compare", action="store_true", help="run both ways; exit 0 if they say the same"
+    )
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write every test's outcome")
-    parser.add_argument("--config", type=Path, metavar="DIR", help="use DIR/pyproject.toml")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write all findings and outcomes there"
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="DIR", help="use DIR/pyproject.toml, not the tree's"
+    )
     return parser
 
 

@@ -23,6 +23,26 @@ REQUEST_LIMIT = 131_072
 _DECISIVE = ("PYTHON", "LC_", "LANG", "TZ", "LD_", "COVERAGE", "MALLOC_", "GLIBC_", "VIRTUAL_ENV")
 _FREE = frozenset({"PYTHONIOENCODING"})
 
+# What `Popen._execute_child` of Python 3.11 is given after the arguments and the executable.
+_ENDS = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+_NAMES = (
+    *("preexec_fn", "close_fds", "pass_fds", "cwd", "env", "startupinfo", "creationflags", "shell"),
+    *_ENDS,
+    *("restore_signals", "gid", "gids", "uid", "umask", "start_new_session", "process_group"),
+)
+_PLAIN = {
+    "preexec_fn": None,
+    "close_fds": True,
+    "shell": False,
+    "restore_signals": True,
+    "gid": None,
+    "gids": None,
+    "uid": None,
+    "umask": -1,
+    "start_new_session": False,
+    "process_group": -1,
+}
+
 _start_real = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 
 
@@ -36,8 +56,10 @@ class Nursery:
 
     def pid_of(self, argv: list[str], cwd: str, env: Mapping[str, str], files: list[int]) -> int:
         """The pid of a new child of this process, 0 when a real process must be started."""
+        if self._broken or not is_ordinary(env) or decisive(env) != self._decisive:
+            return 0
         request = json.dumps({"argv": argv, "cwd": cwd, "env": dict(env)}).encode()
-        if self._broken or decisive(env) != self._decisive or len(request) > REQUEST_LIMIT:
+        if len(request) > REQUEST_LIMIT:
             return 0
         try:
             if self._channel is None:
@@ -58,9 +80,18 @@ def decisive(env: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def is_ordinary(env: Mapping[Any, Any]) -> bool:
+    """Whether every name and value is a string that an environment can hold."""
+    return all(
+        isinstance(text, str) and "\0" not in text for pair in env.items() for text in pair
+    ) and not any("=" in name or not name for name in env)
+
+
 def is_coverage_run(argv: object, cwd: str) -> bool:
     """Whether `argv` is `<this Python> -m coverage run [-m MODULE | FILE] ...`, FILE existing."""
-    if not isinstance(argv, list) or not all(isinstance(part, str) for part in argv):
+    if not isinstance(argv, list) or not all(
+        isinstance(part, str) and "\0" not in part for part in argv
+    ):
         return False
     if argv[:4] != [sys.executable, "-m", "coverage", "run"] or len(argv) < 5:
         return False
@@ -77,6 +108,7 @@ def _start_zygote() -> socket.socket:
         process = subprocess.Popen(
             [sys.executable, "-m", "runner_harness.zygote", str(theirs.fileno())],
             cwd="/",
+            env={name: value for name, value in os.environ.items() if name not in _FREE},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -90,53 +122,25 @@ def _start_zygote() -> socket.socket:
     return ours
 
 
-def _plain_call(options: dict[str, Any]) -> bool:
-    expected = {
-        "preexec_fn": None,
-        "close_fds": True,
-        "pass_fds": (),
-        "shell": False,
-        "restore_signals": True,
-        "gid": None,
-        "gids": None,
-        "uid": None,
-        "umask": -1,
-        "start_new_session": False,
-        "process_group": -1,
-    }
-    return all(tuple(v) == () if k == "pass_fds" else v == expected[k] for k, v in options.items())
+def _is_plain(call: Mapping[str, Any]) -> bool:
+    return not call["pass_fds"] and all(call[name] == value for name, value in _PLAIN.items())
 
 
 def _install(nursery: Nursery) -> None:
-    def start(
-        self: Any, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any,
-        cwd: Any, env: Any, startupinfo: Any, creationflags: Any, shell: Any, p2cread: int,
-        p2cwrite: int, c2pread: int, c2pwrite: int, errread: int, errwrite: int,
-        restore_signals: Any, gid: Any, gids: Any, uid: Any, umask: Any,
-        start_new_session: Any, process_group: Any,
-    ) -> None:  # fmt: skip
-        ends = (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
-        options = {
-            "preexec_fn": preexec_fn, "close_fds": close_fds, "pass_fds": pass_fds,
-            "shell": shell, "restore_signals": restore_signals, "gid": gid, "gids": gids,
-            "uid": uid, "umask": umask, "start_new_session": start_new_session,
-            "process_group": process_group,
-        }  # fmt: skip
-        place = os.path.abspath(os.fsdecode(cwd) if cwd is not None else ".")
-        if executable is None and _plain_call(options) and is_coverage_run(args, place):
-            given = (p2cread, c2pwrite, errwrite)
-            files = [n if end == -1 else end for n, end in enumerate(given)]
-            pid = nursery.pid_of(args, place, os.environ if env is None else env, files)
+    def start(self: Any, args: Any, executable: Any, *rest: Any) -> None:
+        call = dict(zip(_NAMES, rest, strict=True))
+        place = os.path.abspath("." if call["cwd"] is None else os.fsdecode(call["cwd"]))
+        if executable is None and _is_plain(call) and is_coverage_run(args, place):
+            ends = (call["p2cread"], call["c2pwrite"], call["errwrite"])
+            files = [number if end == -1 else end for number, end in enumerate(ends)]
+            env = os.environ if call["env"] is None else call["env"]
+            pid = nursery.pid_of(args, place, env, files)
             if pid:
                 self.pid = pid
                 self._child_created = True
-                self._close_pipe_fds(*ends)
+                self._close_pipe_fds(*(call[name] for name in _ENDS))
                 return
-        _start_real(
-            self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo,
-            creationflags, shell, *ends, restore_signals, gid, gids, uid, umask,
-            start_new_session, process_group,
-        )  # fmt: skip
+        _start_real(self, args, executable, *rest)
 
     subprocess.Popen._execute_child = start  # type: ignore[attr-defined]
 

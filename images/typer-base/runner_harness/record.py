@@ -24,14 +24,17 @@ class Recorder:
         self.collected: list[str] = []
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module (or more) was collected, or not."""
         # Each worker reports the same module; a module counts once.
         if report.failed:
             self.not_collected.setdefault(report.nodeid, report.longreprtext[-FAILURE_CHARS:])
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Which tests there are; the controller of workers sees none."""
         self.collected = [item.nodeid for item in session.items]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Set-up, call and tear-down of a test: the worst of them counts."""
         before = self.tests.get(report.nodeid)
         if report.failed:
             self.tests[report.nodeid] = "failed"
@@ -42,6 +45,7 @@ class Recorder:
             self.tests[report.nodeid] = "passed"
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Write it all."""
         document = {
             "exit": int(exitstatus),
             "tests": self.tests,
@@ -53,6 +57,7 @@ class Recorder:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Record where all reports arrive: in the controller, or in the only process."""
     target = os.environ.get("RUNNER_RECORD")
     if target and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder(Path(target)), "runner-record")

@@ -77,7 +77,7 @@ def pytest_part(run: ToolRun) -> dict[str, Any]:
         "skipped": outcomes["skipped"],
         "not_collected": len(record.get("not_collected", {})),
         "seconds": round(run.seconds, 3),
-        "collected": len(record.get("collected", ())),
+        "collected": max(len(record.get("collected", ())), len(tests)),
         "tests": tests,
         "failures": record.get("failures", {}),
         "collection_failures": record.get("not_collected", {}),
@@ -93,7 +93,7 @@ def whole_report(parts: dict[str, dict[str, Any]], seconds: float) -> dict[str, 
     return {"exit_code": GREEN if green else NOT_GREEN, "seconds": round(seconds, 3), **parts}
 
 
-_LONG = ("details", "tests", "failures", "collection_failures", "collected")
+_LONG = ("details", "tests", "failures", "collection_failures")
 
 
 def summary(report: dict[str, Any]) -> dict[str, Any]:

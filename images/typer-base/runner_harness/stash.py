@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 
 def preload(names: Iterable[str]) -> "Stash":
@@ -78,13 +78,13 @@ class Stash:
             owner = self._modules.get(parent) or sys.modules.get(parent)
             if owner is not None and owner.__dict__.get(child) is module:
                 delattr(owner, child)
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, self)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Part of the import system's finder protocol."""
         if name not in self._modules or name.partition(".")[0] in self._shadowed:
             return None
-        return ModuleSpec(name, self)  # type: ignore[arg-type]
+        return ModuleSpec(name, cast(Any, self))
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Part of the import system's loader protocol."""

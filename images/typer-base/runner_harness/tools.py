@@ -3,62 +3,70 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runner_harness import report
 from runner_harness.report import ToolRun
 
-PYTHON = "/opt/venv/bin/python"
-RUFF = "/opt/venv/bin/ruff"
+VENV = Path("/opt/venv/bin")
+PYTHON = str(VENV / "python")
+RUFF = str(VENV / "ruff")
 RUFF_PATHS = ("typer", "tests", "docs_src", "scripts")
 WORKERS = 2
+
+# Options a person left in the environment would change what is judged.
+_DROPPED = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "MYPYPATH", "RUFF_CONFIG", "RUFF_OUTPUT_FORMAT")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to run the tools: over which tree, with whose configuration.
+    """How to run the tools, and over which tree.
 
-    `config` is a folder with a `pyproject.toml` that replaces the tree's; then no cache and
-    no `conftest.py` of the tree is used either. `quick` only collects the tests.
+    `config` is a folder whose `pyproject.toml` replaces the tree's: the judge's way, which also
+    trusts no cache and no `conftest.py` of the tree. `quick` only collects the tests. `plain`
+    is the ordinary way: one tool after the other, nothing warm, every child a real one.
     """
 
     root: Path
     config: Path | None = None
     quick: bool = False
+    plain: bool = False
 
 
 def run_tools(plan: Plan) -> dict[str, Any]:
-    """Run all tools side by side and give the whole report."""
-    begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="harness-") as scratch, ThreadPoolExecutor(4) as pool:
-        started: dict[str, Future[ToolRun]] = {
-            "mypy": pool.submit(_run, mypy_command(plan), plan.root),
-            "ruff_check": pool.submit(_run, ruff_command(plan), plan.root),
-            "ruff_format": pool.submit(_run, format_command(plan), plan.root),
-            "pytest": pool.submit(_run_pytest, plan, Path(scratch) / "record.json"),
-        }
-        runs = {name: future.result() for name, future in started.items()}
-    return report.whole_report(parts_of(runs), time.monotonic() - begin)
+    """Run all tools and give the whole report (see `runner_harness.report`)."""
+    with tempfile.TemporaryDirectory(prefix="harness-") as scratch:
+        steps = _steps(plan, Path(scratch))
+        if plan.plain:
+            _forget_byte_code(plan.root)
+        begin = time.monotonic()
+        with ThreadPoolExecutor(1 if plan.plain else len(steps)) as pool:
+            started = {name: pool.submit(step) for name, step in steps.items()}
+            runs = {name: future.result() for name, future in started.items()}
+        return report.whole_report(parts_of(runs), time.monotonic() - begin)
 
 
-def parts_of(runs: dict[str, ToolRun]) -> dict[str, dict[str, Any]]:
+def parts_of(runs: Mapping[str, ToolRun]) -> dict[str, dict[str, Any]]:
     """Each tool's part of the report."""
-    return {
-        "mypy": report.mypy_part(runs["mypy"]),
-        "ruff_check": report.ruff_part(runs["ruff_check"]),
-        "ruff_format": report.format_part(runs["ruff_format"]),
-        "pytest": report.pytest_part(runs["pytest"]),
+    readers = {
+        "mypy": report.mypy_part,
+        "ruff_check": report.ruff_part,
+        "ruff_format": report.format_part,
+        "pytest": report.pytest_part,
     }
+    return {name: readers[name](run) for name, run in runs.items()}
 
 
 def mypy_command(plan: Plan) -> list[str]:
+    """mypy over the package, one JSON object a finding."""
     command = [PYTHON, "-I", "-m", "mypy", "-O", "json"]
     if plan.config is not None:
         command += [f"--config-file={plan.config / 'pyproject.toml'}", "--cache-dir=/dev/null"]
@@ -66,11 +74,29 @@ def mypy_command(plan: Plan) -> list[str]:
 
 
 def ruff_command(plan: Plan) -> list[str]:
+    """ruff's linter, one JSON list of findings."""
     return [RUFF, "check", "--output-format=json", *_ruff_options(plan), *RUFF_PATHS]
 
 
 def format_command(plan: Plan) -> list[str]:
+    """ruff's formatter, which changes nothing and says by its exit code whether it would."""
     return [RUFF, "format", "--check", "--quiet", *_ruff_options(plan), *RUFF_PATHS]
+
+
+def pytest_command(plan: Plan) -> list[str]:
+    """pytest with the recording plugin; the other plugins are the same in all our ways."""
+    if plan.plain:
+        command = [str(VENV / "pytest"), "-q", "--no-cov", "-n", "auto"]
+        return [*command, "-p", "runner_harness.record"]
+    command = [PYTHON, "-P", "-m", "pytest", "-q", "--tb=short"]
+    command += ["-p", "no:cacheprovider", "-p", "runner_harness.record"]
+    if plan.config is not None:
+        command += [f"--config-file={plan.config / 'pyproject.toml'}", f"--rootdir={plan.root}"]
+        command += ["--noconftest"]
+    if plan.quick:
+        return [*command, "--collect-only"]
+    workers = ["-p", "xdist", f"--numprocesses={WORKERS}", "-p", "runner_harness.children"]
+    return [*command, *workers]
 
 
 def _ruff_options(plan: Plan) -> list[str]:
@@ -80,41 +106,48 @@ def _ruff_options(plan: Plan) -> list[str]:
     return [f"--config={config}", "--no-cache", "--no-respect-gitignore"]
 
 
-def pytest_command(plan: Plan) -> list[str]:
-    command = [PYTHON, "-P", "-m", "pytest", "-q", "-p", "runner_harness.record"]
-    command += ["-p", "no:cacheprovider"]
-    if plan.config is not None:
-        command += ["-c", str(plan.config / "pyproject.toml"), f"--rootdir={plan.root}"]
-        command += ["--noconftest"]
-    if plan.quick:
-        return [*command, "--collect-only"]
-    return [*command, "-p", "xdist", f"--numprocesses={WORKERS}", "-p", "runner_harness.children"]
+def _steps(plan: Plan, scratch: Path) -> dict[str, Callable[[], ToolRun]]:
+    record = scratch / "record.json"
+    env = {"RUNNER_RECORD": str(record)}
+    if plan.plain:
+        cold = {"MYPY_CACHE_DIR": str(scratch / "mypy"), "RUFF_CACHE_DIR": str(scratch / "ruff")}
+        return {
+            "mypy": lambda: _run(mypy_command(plan), plan.root, cold),
+            "ruff_check": lambda: _run(ruff_command(plan), plan.root, cold),
+            "pytest": lambda: _recorded(_run(pytest_command(plan), plan.root, env), record),
+        }
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    return {
+        "pytest": lambda: _recorded(_run(pytest_command(plan), plan.root, env), record),
+        "mypy": lambda: _run(mypy_command(plan), plan.root),
+        "ruff_check": lambda: _run(ruff_command(plan), plan.root),
+        "ruff_format": lambda: _run(format_command(plan), plan.root),
+    }
 
 
-def _run_pytest(plan: Plan, record: Path) -> ToolRun:
-    env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "RUNNER_RECORD": str(record)}
-    run = _run(pytest_command(plan), plan.root, env)
-    return with_record(run, record)
-
-
-def with_record(run: ToolRun, record: Path) -> ToolRun:
+def _recorded(run: ToolRun, record: Path) -> ToolRun:
     """`run` with what the recording plugin wrote, if it came to that."""
     document: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError):
         document = json.loads(record.read_text(encoding="utf-8"))
-    return ToolRun(run.exit, run.stdout, run.stderr, run.seconds, document)
+    return replace(run, record=document)
 
 
-def _run(command: Sequence[str], root: Path, env: dict[str, str] | None = None) -> ToolRun:
+def _run(command: Sequence[str], root: Path, env: Mapping[str, str] | None = None) -> ToolRun:
     begin = time.monotonic()
-    clean = {k: v for k, v in os.environ.items() if k not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    kept = {name: value for name, value in os.environ.items() if name not in _DROPPED}
     done = subprocess.run(
         command,
         cwd=root,
-        env={**clean, **(env or {})},
+        env={**kept, **(env or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="replace",
     )
     return ToolRun(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
+
+
+def _forget_byte_code(root: Path) -> None:
+    for folder in sorted(root.rglob("__pycache__")):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -28,8 +28,15 @@ REQUEST_BYTES = 262_144
 # What a typer program imports, beyond what coverage has imported already.
 EXTRA_MODULES = (
     "annotated_doc",
+    "bz2",
+    "difflib",
+    "heapq",
+    "lzma",
     "shellingham",
+    "shutil",
+    "subprocess",
     "uuid",
+    "rich._emoji_codes",
     "rich.align",
     "rich.columns",
     "rich.console",
@@ -107,34 +114,33 @@ def _become(
     os.environ.update(request["env"])
     _open_streams(os.environ.get("PYTHONIOENCODING", ""))
     sys.orig_argv = request["argv"]
-    gc.enable()
     arguments = request["argv"][4:]
     as_module = arguments[0] == "-m"
     _coverage_run(arguments[1:] if as_module else arguments, as_module, stash)
 
 
 def _open_streams(wanted: str) -> None:
-    """Make stdin, stdout and stderr anew, as a starting Python does."""
+    """Make stdin, stdout and stderr anew, as a starting Python makes them.
+
+    `wanted` is PYTHONIOENCODING, which alone of Python's variables may differ from ours.
+    """
     encoding, _, errors = wanted.partition(":")
+    errors = errors or ("strict" if encoding else str(sys.stdout.errors))
     encoding = encoding or sys.stdout.encoding
-    errors = errors or ("strict" if wanted else str(sys.stdout.errors))
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        mode = "r" if number == 0 else "w"
-        raw = open(number, mode + "b", buffering=-1, closefd=False)  # noqa: SIM115
-        stream = _text_stream(raw, number, encoding, errors)
-        stream.mode = mode  # type: ignore[attr-defined]
+        mode = "w" if number else "r"
+        buffer: Any = open(number, f"{mode}b", closefd=False)  # noqa: SIM115
+        buffer.raw.name = f"<{name}>"
+        stream: Any = io.TextIOWrapper(
+            buffer,
+            encoding=encoding,
+            errors="backslashreplace" if number == 2 else errors,
+            newline="\n",
+            line_buffering=number == 2 or buffer.raw.isatty(),
+        )
+        stream.mode = mode
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-
-
-def _text_stream(raw: Any, number: int, encoding: str, errors: str) -> Any:
-    return io.TextIOWrapper(
-        raw,
-        encoding=encoding,
-        errors="backslashreplace" if number == 2 else errors,
-        newline="\n" if number else None,
-        line_buffering=number == 2 or raw.isatty(),
-    )
 
 
 def _coverage_run(arguments: list[str], as_module: bool, stash: Stash) -> None:
