@@ -20,6 +20,8 @@ MTIME = 1_767_225_600
 # The judge's own configuration: the published one, out of every agent's reach.
 _CONFIG = "pyproject.toml"
 _TOP_LEVEL = ("Dockerfile", WHEELS_LOCK, "green_tests.txt")
+# What the tests are run with while an image is built; other programs only serve sandboxes.
+_AT_BUILD = ("bake.py", "setup_tools.py")
 _PACKAGES = ("bin", "runner_harness")
 
 
@@ -44,7 +46,9 @@ def read_recipe(folder: Path) -> Recipe:
     """
     try:
         found = {name: (folder / name).read_bytes() for name in _TOP_LEVEL}
-        found |= {f"runner/{path.name}": path.read_bytes() for path in folder.glob("*.py")}
+        for path in folder.glob("*.py"):
+            place = "harness" if path.name in _AT_BUILD else "programs"
+            found[f"{place}/{path.name}"] = path.read_bytes()
         for package in _PACKAGES:
             found |= _package_files(folder, package)
         locks = found[WHEELS_LOCK] + (folder / SDIST_LOCK).read_bytes()
@@ -113,7 +117,7 @@ def build_context(recipe: Recipe, inputs: Inputs, tasks: Mapping[str, Task]) -> 
 
 def _package_files(folder: Path, package: str) -> dict[str, bytes]:
     return {
-        f"runner/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        f"harness/{path.relative_to(folder).as_posix()}": path.read_bytes()
         for path in sorted((folder / package).rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
@@ -125,7 +129,7 @@ def _members(
     yield from recipe.files.items()
     for wheel in inputs.wheels:
         yield f"wheels/{wheel.name}", wheel.read_bytes()
-    yield f"runner/config/{_CONFIG}", trees["pristine"][_CONFIG]
+    yield f"programs/config/{_CONFIG}", trees["pristine"][_CONFIG]
     for name, tree in trees.items():
         yield f"trees/{name}.tar", tree_tar(tree, MTIME)
     for name, wanted in signals.items():
