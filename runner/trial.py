@@ -264,7 +264,7 @@ def _end(
         model_s=meter.model_s,
         tool_s=meter.tool_s,
         judge_s=progress.judge_s,
-        wait_s=0.0,
+        wait_s=meter.wait_s,
         ended_at=now(),
         reason=reason,
         detail={"harness": progress.harness},

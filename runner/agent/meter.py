@@ -36,6 +36,7 @@ class Meter:
     started: float = field(init=False)
     spent_usd: float = 0.0
     model_s: float = 0.0
+    wait_s: float = 0.0  # before the attempt that got an answer
     tool_s: float = 0.0
     seq: int = 0
     lead_turns: int = 0
@@ -85,7 +86,10 @@ class Meter:
             self._settle(seq, iteration, role, model.name, took, failure=failure)
             raise
         self.model_s += reply.latency_s
-        self.spent_usd += self.card.usd(model.name, reply.usage)
+        self.wait_s += waited(reply)
+        # A vendor that leaves out a count may bill it all the same.
+        uncounted = bool(reply.detail.get("usage_missing"))
+        self.spent_usd += worst if uncounted else self.card.usd(model.name, reply.usage)
         self._settle(seq, iteration, role, model.name, reply.latency_s, reply=reply)
         return reply
 
@@ -126,10 +130,16 @@ class Meter:
                 stop_reason=reply.stop_reason if reply else None,
                 request_id=given.request_id if (given := reply or failure) else None,
                 error=f"{failure.kind}: {failure}" if failure else None,
-                lost=bool(failure and failure.lost),
+                lost=failure.lost if failure else bool(reply and reply.detail.get("usage_missing")),
                 detail=reply.detail if reply else {},
             )
         )
+
+
+def waited(reply: Reply) -> float:
+    """Seconds a reply waited for earlier attempts to fail; 0 when the model says nothing of it."""
+    seconds = reply.detail.get("wait_s", 0.0)
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
 def input_bound(system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:

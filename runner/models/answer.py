@@ -1,6 +1,7 @@
 """Reading what a server sent, when nothing about it may be taken for granted."""
 
 import json
+import math
 from collections.abc import Mapping
 
 from runner.errors import ModelFailure
@@ -18,7 +19,7 @@ def malformed(what: str, request_id: str | None = None) -> ModelFailure:
 def as_json(body: bytes, request_id: str | None = None) -> Mapping[str, object]:
     """The JSON object in `body`, safe to write as UTF-8; raises `ModelFailure`."""
     try:
-        value = json.loads(body)
+        value = json.loads(body, parse_constant=_no_number, parse_float=_finite)
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
@@ -28,6 +29,14 @@ def as_json(body: bytes, request_id: str | None = None) -> Mapping[str, object]:
         start = shown(body[:60])
         raise malformed(f"not JSON ({error}), begins with {start}", request_id) from None
     return as_object(value, "the body", request_id)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    return number if math.isfinite(number := float(text)) else _no_number(text)
 
 
 def as_object(value: object, what: str, request_id: str | None = None) -> Mapping[str, object]:

@@ -93,7 +93,13 @@ class AnthropicModel:
         if cache_ttl != "5m":
             self._mark["ttl"] = cache_ttl
         self._attempts = Attempts(timeout_s, deadline_s)
-        self._client = _client(api_key, base_url, max_retries, self._attempts, headers)
+        self._client = open_client(
+            api_key,
+            base_url,
+            max_retries=max_retries,
+            attempts=self._attempts,
+            headers=headers,
+        )
 
     @property
     def name(self) -> str:
@@ -143,29 +149,36 @@ class AnthropicModel:
         return response.http_response.content, response.headers.get("request-id")
 
 
-def _client(
+def open_client(
     api_key: str,
     base_url: str | None,
-    max_retries: int,
-    attempts: Attempts,
-    headers: Mapping[str, str] | None,
+    *,
+    timeout_s: float = 600.0,
+    max_retries: int = 0,
+    attempts: Attempts | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> anthropic.Anthropic:
+    """The SDK's client with our rules: the key we were given, and no proxy to this machine.
+
+    Raises:
+        UsageError: the base URL is no address.
+    """
     # Named here because ANTHROPIC_CUSTOM_HEADERS would win over the key otherwise.
     every = {"Authorization": f"Bearer {api_key}"}
     try:
         if base_url is not None and urlsplit(base_url).hostname != VENDOR_HOST:
             every["x-api-key"] = api_key  # what servers of the API's older version read
         http_client = DefaultHttpxClient(
-            event_hooks={"response": [attempts.watch]},
+            event_hooks={"response": [attempts.watch] if attempts else []},
             # A proxy of the environment must not be asked for this machine itself.
             mounts={f"all://{name}": None for name in _LOOPBACK},
         )
         return anthropic.Anthropic(
             api_key=api_key,
             base_url=base_url,
-            timeout=600.0,
+            timeout=timeout_s,
             max_retries=max_retries,
-            middleware=[attempts.attempt],
+            middleware=[attempts.attempt] if attempts else [],
             default_headers={**every, **(headers or {})},
             http_client=http_client,
         )

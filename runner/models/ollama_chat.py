@@ -5,7 +5,7 @@ depends on the GPU's memory, and it cuts longer prompts without a word.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -60,6 +60,27 @@ class OllamaSettings:
     sampling: Mapping[str, object] | None = None
 
 
+def open_client(
+    host: str, timeout_s: float, heard: Callable[[httpx.Response], None] | None = None
+) -> ollama.Client:
+    """The vendor's client; `heard` gets every response, `timeout_s` bounds each silence.
+
+    Raises:
+        UsageError: the host is no address.
+    """
+    try:
+        # A proxy of the environment must not be asked for this machine itself.
+        local = urlsplit(host).hostname in _LOOPBACK
+        return ollama.Client(
+            host,
+            timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s)),
+            event_hooks={"response": [heard] if heard else []},
+            trust_env=not local,
+        )
+    except (ValueError, httpx.InvalidURL) as error:
+        raise UsageError(f"OLLAMA_HOST '{host}' is no address: {error}") from error
+
+
 class OllamaModel:
     """One conversation at a time with one local model. `close` it when done."""
 
@@ -76,7 +97,7 @@ class OllamaModel:
         self._settings = settings
         self._timeout_s = timeout_s
         self._body = b""
-        self._client = self._open_client()
+        self._client = open_client(host, timeout_s, self._keep)
 
     @property
     def name(self) -> str:
@@ -128,19 +149,6 @@ class OllamaModel:
                 "num_predict": settings.num_predict,
             },
         )
-
-    def _open_client(self) -> ollama.Client:
-        try:
-            # A proxy of the environment must not be asked for this machine itself.
-            local = urlsplit(self._host).hostname in _LOOPBACK
-            return ollama.Client(
-                self._host,
-                timeout=httpx.Timeout(self._timeout_s, connect=min(10.0, self._timeout_s)),
-                event_hooks={"response": [self._keep]},
-                trust_env=not local,
-            )
-        except (ValueError, httpx.InvalidURL) as error:
-            raise UsageError(f"OLLAMA_HOST '{self._host}' is no address: {error}") from error
 
     def _keep(self, response: httpx.Response) -> None:
         """Event hook: hold the bytes, since the client's own types drop and refuse fields."""

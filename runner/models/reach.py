@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 
 import anthropic
 import httpx
+import httpx2
 import ollama
 
+from runner.models import anthropic_messages, ollama_chat
 from runner.models.connection import Connection
 
 _WAIT_S = 10.0
@@ -20,40 +22,42 @@ def unreachable(provider: str, model: str, connection: Connection) -> str | None
 def _anthropic(model: str, connection: Connection) -> str | None:
     # Listing models costs nothing. A server that speaks only the Messages API may not know
     # the path: any answer but a refusal of the key will do.
-    client = anthropic.Anthropic(
-        api_key=connection.anthropic_api_key,
-        base_url=connection.anthropic_base_url,
-        timeout=_WAIT_S,
-        max_retries=0,
-    )
+    key = connection.anthropic_api_key or ""
+    client = anthropic_messages.open_client(key, connection.anthropic_base_url, timeout_s=_WAIT_S)
     with contextlib.closing(client):
         try:
-            client.models.list(limit=1)
+            client.models.with_raw_response.list(limit=1)
         except (anthropic.AuthenticationError, anthropic.PermissionDeniedError) as error:
             return (
                 f"{client.base_url} refuses ANTHROPIC_API_KEY ({error.status_code}): "
                 "check the key in the environment or in .env"
             )
-        except anthropic.APIConnectionError as error:
-            return (
-                f"{client.base_url} does not answer ({error.__cause__ or error}): check the "
-                "network and ANTHROPIC_BASE_URL"
-            )
-        except Exception:
+        except anthropic.APITimeoutError:
             return None
+        except anthropic.APIConnectionError as error:
+            if not isinstance(error.__cause__, httpx2.ConnectError):
+                return None  # it was there, and hung up on a question it does not know
+            return (
+                f"{client.base_url} does not answer ({error.__cause__}): check the network and "
+                "ANTHROPIC_BASE_URL"
+            )
+        except anthropic.AnthropicError:
+            return None  # it answered; what it says to a call is the trial's business
     return None
 
 
 def _ollama(model: str, connection: Connection) -> str | None:
     host = connection.ollama_host
-    client = ollama.Client(host=host, timeout=_WAIT_S)
     try:
-        names = {entry.model for entry in client.list().models}
-    except (ConnectionError, httpx.HTTPError, ollama.ResponseError, ValueError) as error:
+        with ollama_chat.open_client(host, _WAIT_S) as client:
+            names = {entry.model for entry in client.list().models}
+    except (ConnectionError, httpx.HTTPError, httpx.InvalidURL, ollama.ResponseError) as error:
         return (
             f"no Ollama server answers at {host} ({error}): start one (`ollama serve`) or set "
             "OLLAMA_HOST; arms without a local model do not need it"
         )
+    except (ValueError, TypeError, AttributeError) as error:
+        return f"what answers at {host} is no Ollama server ({error}): set OLLAMA_HOST"
     if model not in names:
         return f"the Ollama server at {host} has no model {model}: run `ollama pull {model}`"
     return None

@@ -92,7 +92,6 @@ def test_a_tool_that_is_not_named_did_not_run() -> None:
 WRONG_TESTS: dict[str, dict[str, object]] = {
     "one missing": {"pytest": {"exit": 0, "tests": {TESTS[0]: "passed"}}},
     "one more": outcomes(**{"tests/test_b.py::test_3": "passed"}),
-    "one more, skipped": outcomes(**{"tests/test_b.py::test_3": "skipped"}),
     "one swapped": {
         "pytest": {"exit": 0, "tests": {TESTS[0]: "passed", "tests/test_a.py::test_9": "passed"}}
     },
@@ -110,6 +109,11 @@ WRONG_TESTS: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("name", WRONG_TESTS)
 def test_exit_code_0_without_exactly_the_expected_passes_is_no_pass(name: str) -> None:
     assert failed(verdict(report(**WRONG_TESTS[name]))) == {"test_ids"}
+
+
+def test_a_test_of_another_system_may_be_skipped() -> None:
+    written = report(**outcomes(**{"tests/test_b.py::test_windows": "skipped"}))
+    assert failed(verdict(written)) == set()
 
 
 def test_all_passes_with_another_exit_code_are_no_pass() -> None:

@@ -1,7 +1,7 @@
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from fakes import CARD, HandClock, PlayedModel, meter, says
@@ -242,3 +242,22 @@ def test_what_was_counted_already_is_bound_by_its_count(seed: int) -> None:
 def test_a_reply_without_a_count_does_not_hide_what_came_before() -> None:
     uncounted = says("x")
     assert input_bound("s", [UserText("y" * 5000), uncounted], ()) > 5000
+
+
+def test_a_reply_without_a_count_keeps_its_reserve_as_spent() -> None:
+    events: list[Event] = []
+    counted = meter(events)
+    reply = replace(says("hello"), detail={"usage_missing": ["output_tokens"]})
+    ask(counted, PlayedModel("big", [reply]))
+    reserved = next(event for event in events if isinstance(event, CallReserved))
+    settled = next(event for event in events if isinstance(event, CallSettled))
+    assert settled.lost
+    assert counted.spent_usd == reserved.usd > 0
+
+
+def test_what_a_reply_waited_for_failed_attempts_is_no_model_time() -> None:
+    counted = meter([])
+    reply = replace(says("hello"), detail={"wait_s": 7.5})
+    ask(counted, PlayedModel("big", [reply]))
+    assert counted.wait_s == 7.5
+    assert counted.model_s == reply.latency_s
