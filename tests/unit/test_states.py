@@ -54,7 +54,7 @@ def test_a_source_distribution_with_an_odd_path_is_refused(name: str) -> None:
 
 
 def test_a_source_distribution_with_a_link_is_refused() -> None:
-    with pytest.raises(UsageError, match="odd member 'pkg-1/link'|'pkg-1/link'"):
+    with pytest.raises(UsageError, match="odd member: 'pkg-1/link'"):
         pristine_tree(archive(**{"pkg-1/link": None}))
 
 
