@@ -51,7 +51,13 @@ def test_a_coverage_run_is_recognised(
     assert children.is_coverage_run([*COVERAGE_RUN, *rest], str(tmp_path))
 
 
-@pytest.mark.parametrize("env", [{b"A": b"1"}, {"A": None}, {"A": "x\0y"}, {"A=B": "1"}, {"": "1"}])
+@pytest.mark.parametrize(
+    "env",
+    [
+        *({b"A": b"1"}, {"A": None}, {"A": "x\0y"}, {"A=B": "1"}, {"": "1"}),
+        *({"PYTHONIOENCODING": "klingon"}, {"PYTHONIOENCODING": "utf-8:klingon"}),
+    ],
+)
 def test_an_environment_that_no_process_can_have_goes_the_real_way(
     children: ModuleType, env: dict[object, object]
 ) -> None:

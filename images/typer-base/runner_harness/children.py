@@ -5,12 +5,14 @@ spent on starting Python and importing coverage and rich. Here such a start is a
 `runner_harness.zygote`. Anything that is not exactly of that form is a real process.
 """
 
+import codecs
 import ctypes
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,6 +55,7 @@ class Nursery:
         self._channel: socket.socket | None = None
         self._decisive = decisive(os.environ)
         self._broken = False
+        self._lock = threading.Lock()
 
     def pid_of(self, argv: list[str], cwd: str, env: Mapping[str, str], files: list[int]) -> int:
         """The pid of a new child of this process, 0 when a real process must be started."""
@@ -61,14 +64,15 @@ class Nursery:
         request = json.dumps({"argv": argv, "cwd": cwd, "env": dict(env)}).encode()
         if len(request) > REQUEST_LIMIT:
             return 0
-        try:
-            if self._channel is None:
-                self._channel = _start_zygote()
-            socket.send_fds(self._channel, [request], files)
-            return int(self._channel.recv(32))
-        except (OSError, ValueError):
-            self._broken = True
-            return 0
+        with self._lock:
+            try:
+                if self._channel is None:
+                    self._channel = _start_zygote()
+                socket.send_fds(self._channel, [request], files)
+                return int(self._channel.recv(32))
+            except (OSError, ValueError):
+                self._broken = True
+                return 0
 
 
 def decisive(env: Mapping[str, str]) -> dict[str, str]:
@@ -81,10 +85,21 @@ def decisive(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_ordinary(env: Mapping[Any, Any]) -> bool:
-    """Whether every name and value is a string that an environment can hold."""
-    return all(
-        isinstance(text, str) and "\0" not in text for pair in env.items() for text in pair
-    ) and not any("=" in name or not name for name in env)
+    """Whether an environment can hold this and a Python can start in it."""
+    texts = [text for pair in env.items() for text in pair]
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+        return False
+    return not any("=" in name or not name for name in env) and _knows_encoding(env)
+
+
+def _knows_encoding(env: Mapping[str, str]) -> bool:
+    name, _, errors = env.get("PYTHONIOENCODING", "").partition(":")
+    try:
+        return (not name or bool(codecs.lookup(name))) and bool(
+            codecs.lookup_error(errors or "strict")
+        )
+    except LookupError:  # Python would not even start
+        return False
 
 
 def is_coverage_run(argv: object, cwd: str) -> bool:

@@ -22,6 +22,10 @@ RUFF = str(VENV / "ruff")
 RUFF_PATHS = ("typer", "tests", "docs_src", "scripts")
 WORKERS = 2
 
+# Some tests ask which shell they run under, by their ancestors' names: here it is always bash,
+# whoever starts the harness. `exit` keeps bash from giving its place to pytest.
+_UNDER_BASH = ("/bin/bash", "--noprofile", "--norc", "-c", '"$@"; exit $?', "bash")
+
 # Options a person left in the environment would change what is judged.
 _DROPPED = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "MYPYPATH", "RUFF_CONFIG", "RUFF_OUTPUT_FORMAT")
 
@@ -99,11 +103,6 @@ def pytest_command(plan: Plan) -> list[str]:
     return [*command, *workers]
 
 
-# Some tests ask which shell they run under, by their ancestors' names: here it is always bash,
-# whoever starts the harness. `exit` keeps bash from giving its place to pytest.
-_UNDER_BASH = ("/bin/bash", "--noprofile", "--norc", "-c", '"$@"; exit $?', "bash")
-
-
 def _ruff_options(plan: Plan) -> list[str]:
     if plan.config is None:
         return []
@@ -112,43 +111,35 @@ def _ruff_options(plan: Plan) -> list[str]:
 
 
 def _steps(plan: Plan, scratch: Path) -> dict[str, Callable[[], ToolRun]]:
-    record = scratch / "record.json"
-    env = {"RUNNER_RECORD": str(record)}
-    if plan.plain:
-        cold = {"MYPY_CACHE_DIR": str(scratch / "mypy"), "RUFF_CACHE_DIR": str(scratch / "ruff")}
-        return {
-            "mypy": lambda: _run(mypy_command(plan), plan.root, cold),
-            "ruff_check": lambda: _run(ruff_command(plan), plan.root, cold),
-            "pytest": lambda: _recorded(
-                _run([*_UNDER_BASH, *pytest_command(plan)], plan.root, env), record
-            ),
-        }
-    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    return {
-        "pytest": lambda: _recorded(
-            _run([*_UNDER_BASH, *pytest_command(plan)], plan.root, env), record
-        ),
-        "mypy": lambda: _run(mypy_command(plan), plan.root),
-        "ruff_check": lambda: _run(ruff_command(plan), plan.root),
-        "ruff_format": lambda: _run(format_command(plan), plan.root),
+    caches = {"MYPY_CACHE_DIR": str(scratch / "mypy"), "RUFF_CACHE_DIR": str(scratch / "ruff")}
+    env = caches if plan.plain else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    env["RUNNER_RECORD"] = str(scratch / "record.json")
+    steps = {
+        "mypy": lambda: _run(mypy_command(plan), plan.root, env),
+        "ruff_check": lambda: _run(ruff_command(plan), plan.root, env),
+        "pytest": lambda: _run_pytest(plan, env),
     }
+    if not plan.plain:
+        steps["ruff_format"] = lambda: _run(format_command(plan), plan.root, env)
+    return steps
 
 
-def _recorded(run: ToolRun, record: Path) -> ToolRun:
-    """`run` with what the recording plugin wrote, if it came to that."""
+def _run_pytest(plan: Plan, env: Mapping[str, str]) -> ToolRun:
+    """pytest, and what the recording plugin wrote, if it came to that."""
+    run = _run([*_UNDER_BASH, *pytest_command(plan)], plan.root, env)
     document: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError):
-        document = json.loads(record.read_text(encoding="utf-8"))
+        document = json.loads(Path(env["RUNNER_RECORD"]).read_text(encoding="utf-8"))
     return replace(run, record=document)
 
 
-def _run(command: Sequence[str], root: Path, env: Mapping[str, str] | None = None) -> ToolRun:
+def _run(command: Sequence[str], root: Path, env: Mapping[str, str]) -> ToolRun:
     begin = time.monotonic()
     kept = {name: value for name, value in os.environ.items() if name not in _DROPPED}
     done = subprocess.run(
         command,
         cwd=root,
-        env={**kept, **(env or {})},
+        env={**kept, **env},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

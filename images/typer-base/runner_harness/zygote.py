@@ -7,6 +7,7 @@ coverage's own imports is hidden from the child until the child imports it (see 
 that `sys.modules` and the attributes of packages are what they would be in a new process.
 """
 
+import codecs
 import gc
 import importlib
 import io
@@ -126,7 +127,7 @@ def _open_streams(wanted: str) -> None:
     """
     encoding, _, errors = wanted.partition(":")
     errors = errors or ("strict" if encoding else str(sys.stdout.errors))
-    encoding = encoding or sys.stdout.encoding
+    encoding = codecs.lookup(encoding or sys.stdout.encoding).name
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         mode = "w" if number else "r"
         buffer: Any = open(number, f"{mode}b", closefd=False)  # noqa: SIM115
