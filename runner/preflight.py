@@ -7,15 +7,28 @@ from pathlib import Path
 from runner.config.arms import Arm, Seat
 from runner.config.rates import RateCard
 from runner.config.settings import Settings
-from runner.errors import EnvironmentProblem
-from runner.models.connection import Connection
-from runner.models.reach import unreachable
+from runner.errors import EnvironmentProblem, UsageError
+from runner.models import PROVIDERS, Connection, make_model
 
 
 def check_prices(arm: Arm, card: RateCard) -> None:
     """Every model of the arm has a price; raises `UsageError` saying what to add where."""
     for model in arm.models:
         card.rate(model)
+
+
+def check_seats(arm: Arm) -> None:
+    """Each seat's provider is known and takes its options; nothing is sent.
+
+    Raises:
+        UsageError: names the provider or the option, and what is allowed.
+    """
+    for seat in (arm.lead, *((arm.executor.seat,) if arm.executor else ())):
+        nowhere = Connection(anthropic_api_key="none", anthropic_base_url="http://127.0.0.1:9")
+        try:
+            make_model(seat.provider, seat.model, seat.max_tokens, seat.options, nowhere).close()
+        except UsageError as error:
+            raise UsageError(f"{arm.id}.toml, {seat.model}: {error}") from error
 
 
 def check_results(settings: Settings) -> None:
@@ -53,5 +66,5 @@ def check_players(arm: Arm, connection: Connection) -> None:
             "it in the environment or in .env, or run with --models scripted (free, simulated)"
         )
     for provider, seat in seats.items():
-        if reason := unreachable(provider, seat.model, connection):
+        if reason := PROVIDERS[provider].unreachable(seat.model, connection):
             raise EnvironmentProblem(f"arm {arm.id}: {reason}")

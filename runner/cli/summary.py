@@ -1,5 +1,7 @@
 """A trial that has ended, for a person: what the judge said, who used what, how long, where."""
 
+import shutil
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -119,11 +121,14 @@ def show_places(console: Console, settings: Settings, trial_id: str, arm: str, t
         "database": settings.database,
     }
     for name, path in places.items():
+        if not path.exists():  # a trial that broke off early has no change
+            continue
         console.print(f"  {name:<11}{path}", markup=False)
     console.print("\n[bold]Next[/]")
+    me = "runner" if shutil.which("runner") else sys.argv[0]
     for command in (
-        f"runner show {trial_id}",
-        'runner sql "select arm, task, attempts, success_rate, usd_per_success from cells"',
+        f"{me} show {trial_id}",
+        f'{me} sql "select arm, task, attempts, success_rate, usd_per_success from cells"',
         f"make trial ARM={'D' if arm != 'D' else 'A'} TASK={task} MODELS=scripted",
     ):
         console.print(f"  {command}", markup=False)

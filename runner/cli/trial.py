@@ -44,7 +44,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     opt.add(parser, "max-iters", help="cap of the lead's turns", read=opt.whole(1))
     parser.add_argument(
-        "--dry-run", action="store_true", help="prepare, run the harness, show the plan, stop"
+        "--dry-run",
+        action="store_true",
+        help="prepare, run the harness, show the plan, stop; needs no key and asks no model",
     )
 
 
@@ -57,6 +59,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     card = opt.chosen("rate card", settings.card, catalogue.cards)
     players = wiring.Players.read(options.models)
     preflight.check_prices(arm, card)
+    preflight.check_seats(arm)
     if players.kind == "live" and not options.dry_run:
         preflight.check_players(arm, wiring.live_connection(settings))
     bench = wiring.prepare(settings, catalogue, task, console.print)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass as strict_dataclass
@@ -19,7 +18,7 @@ Option = str | int | float | bool
 class Seat:
     """One model at the table: who serves it, which it is, how it is asked."""
 
-    provider: Literal["anthropic", "ollama"]
+    provider: str  # a key of `runner.models.PROVIDERS`
     model: str
     max_tokens: int = Field(default=4096, gt=0)
     options: Mapping[str, Option] = Field(default_factory=dict)  # the provider's own settings
@@ -29,7 +28,7 @@ class Seat:
 class ExecutorSeat:
     """The model an orchestrator delegates to, and what bounds it."""
 
-    provider: Literal["anthropic", "ollama"]
+    provider: str  # a key of `runner.models.PROVIDERS`
     model: str
     summary_chars: int = Field(gt=0)  # longest summary the orchestrator gets back
     max_turns: int = Field(default=20, gt=0)

@@ -66,13 +66,13 @@ class RateCard:
         ) / _PER
 
     def worst_case_usd(self, model: str, input_tokens: int, max_output_tokens: int) -> float:
-        """The most a call can cost, in USD: all input written to the 5-minute cache.
+        """The most a call can cost, in USD: all input in the dearest class, written to a cache.
 
         Raises:
             UsageError: the card has no price for `model`.
         """
         rate = self.rate(model)
-        dearest = max(rate.input, rate.cache_write_5m)
+        dearest = max(rate.input, rate.cache_write_5m, rate.cache_write_1h)
         return (input_tokens * dearest + max_output_tokens * rate.output) / _PER
 
     def rate(self, model: str) -> Rate:

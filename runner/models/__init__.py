@@ -1,14 +1,15 @@
 """Models by provider. A new provider is one module and one line in `PROVIDERS`."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from runner.errors import UsageError
-from runner.models import anthropic_messages, ollama_chat
+from runner.models import anthropic_messages, ollama_chat, reach
 from runner.models.connection import Connection, Options
 from runner.types import Model
 
-__all__ = ["PROVIDERS", "Connection", "OpenModel", "make_model"]
+__all__ = ["PROVIDERS", "Connection", "OpenModel", "Provider", "make_model"]
 
 
 class OpenModel(Model, Protocol):
@@ -19,9 +20,22 @@ class OpenModel(Model, Protocol):
         ...
 
 
-PROVIDERS: Mapping[str, Callable[[str, int, Options, Connection], OpenModel]] = {
-    "anthropic": anthropic_messages.build,
-    "ollama": ollama_chat.build,
+@dataclass(frozen=True)
+class Provider:
+    """What there is to know of a provider.
+
+    `build(model, max_tokens, options, connection)` makes a model and sends nothing;
+    `unreachable(model, connection)` asks, spending nothing, and says in one sentence why the
+    model cannot be used, or None.
+    """
+
+    build: Callable[[str, int, Options, Connection], OpenModel]
+    unreachable: Callable[[str, Connection], str | None]
+
+
+PROVIDERS: Mapping[str, Provider] = {
+    "anthropic": Provider(anthropic_messages.build, reach.anthropic_unreachable),
+    "ollama": Provider(ollama_chat.build, reach.ollama_unreachable),
 }
 
 
@@ -42,4 +56,4 @@ def make_model(
     """
     if provider not in PROVIDERS:
         raise UsageError(f"unknown provider '{provider}'; known: {', '.join(sorted(PROVIDERS))}")
-    return PROVIDERS[provider](model, max_tokens, options, connection)
+    return PROVIDERS[provider].build(model, max_tokens, options, connection)

@@ -1,7 +1,6 @@
 """Whether a provider answers and takes our key, asked before a trial without spending a token."""
 
 import contextlib
-from collections.abc import Callable, Mapping
 
 import anthropic
 import httpx
@@ -14,12 +13,8 @@ from runner.models.connection import Connection
 _WAIT_S = 10.0
 
 
-def unreachable(provider: str, model: str, connection: Connection) -> str | None:
-    """Why `model` cannot be asked, with the fix, in one sentence; None when it can."""
-    return _PROBES[provider](model, connection)
-
-
-def _anthropic(model: str, connection: Connection) -> str | None:
+def anthropic_unreachable(model: str, connection: Connection) -> str | None:
+    """Why the Messages API cannot be used for `model`, with the fix; None when it can."""
     # Listing models costs nothing. A server that speaks only the Messages API may not know
     # the path: any answer but a refusal of the key will do.
     key = connection.anthropic_api_key or ""
@@ -46,7 +41,8 @@ def _anthropic(model: str, connection: Connection) -> str | None:
     return None
 
 
-def _ollama(model: str, connection: Connection) -> str | None:
+def ollama_unreachable(model: str, connection: Connection) -> str | None:
+    """Why `model` cannot be had from the Ollama server, with the fix; None when it can."""
     host = connection.ollama_host
     try:
         with ollama_chat.open_client(host, _WAIT_S) as client:
@@ -61,9 +57,3 @@ def _ollama(model: str, connection: Connection) -> str | None:
     if model not in names:
         return f"the Ollama server at {host} has no model {model}: run `ollama pull {model}`"
     return None
-
-
-_PROBES: Mapping[str, Callable[[str, Connection], str | None]] = {
-    "anthropic": _anthropic,
-    "ollama": _ollama,
-}

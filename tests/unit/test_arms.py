@@ -50,7 +50,6 @@ WRONG = {
     "text as number": ('title = "Made up"', "title = 5", "title"),
     "no default": ("default = 5, ", "", "needs a key 'default'"),
     "cap of nothing": ("T1 = 9", "T1 = 0", "cap below 1"),
-    "unknown provider": ('"anthropic"', '"openai"', "lead.provider"),
     "no summary": ("summary_chars = 100", "summary_chars = 0", "executor.summary_chars"),
     "an option that is a list": ('note = "x"', "note = [1]", "executor.options.note"),
     "an option that is no number": ("temperature = 1.0", "temperature = nan", "temperature"),

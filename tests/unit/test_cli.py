@@ -171,6 +171,8 @@ def test_no_engine_says_which_was_tried_and_what_to_do(
         ("max_tokens = 4096", "max_token = 4096", "unknown key 'lead.max_token'"),
         ("max_tokens = 4096", 'max_tokens = "4096"', "key 'lead.max_tokens'"),
         ("[lead]", "[lead", "is not valid TOML"),
+        ('"anthropic"', '"openai"', "unknown provider 'openai'; known: anthropic, ollama"),
+        ("[lead]", "[lead.options]\ncash_ttl = 3\n[lead]", "unknown anthropic option 'cash_ttl'"),
         ('id = "A"', 'id = "AA"', "is not the file's name"),
     ],
 )

@@ -108,9 +108,9 @@ def test_each_class_of_tokens_has_its_own_price(tmp_path: Path) -> None:
     assert card.usd("m", Usage(cache_read_tokens=1_000)) == pytest.approx(0.0001)
 
 
-def test_the_worst_case_writes_all_input_to_the_cache(tmp_path: Path) -> None:
+def test_the_worst_case_has_all_input_in_the_dearest_class(tmp_path: Path) -> None:
     card = card_of(tmp_path, GOOD)
-    assert card.worst_case_usd("m", 1_000_000, 100_000) == pytest.approx(1.25 + 0.5)
+    assert card.worst_case_usd("m", 1_000_000, 100_000) == pytest.approx(2.0 + 0.5)
     assert card.worst_case_usd("m", 1000, 1000) > card.usd("m", Usage(1000, 1000))
 
 
