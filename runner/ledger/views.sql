@@ -46,7 +46,8 @@ SELECT
     count(*) AS attempts,
     count(*) FILTER (success) AS successes,
     count(*) FILTER (status = 'infra') AS infra,
-    CASE WHEN bool_and(usd IS NOT NULL) THEN sum(usd) END AS total_usd,
+    -- Rounded, because a sum of floats depends on the order the rows come in.
+    CASE WHEN bool_and(usd IS NOT NULL) THEN round(sum(usd), 9) END AS total_usd,
     CASE WHEN bool_and(usd IS NOT NULL) FILTER (success)
         THEN list_sort(list(usd) FILTER (success)) END AS usd_sample,
     CASE WHEN bool_and(wall_s IS NOT NULL) FILTER (success)

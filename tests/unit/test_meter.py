@@ -61,7 +61,7 @@ def test_a_call_that_just_fits_is_sent() -> None:
 
 def test_spending_never_passes_the_limit_when_every_call_costs_its_worst() -> None:
     bound = input_bound("system", ASK, ())
-    dearest = says("x", cache_write_5m_tokens=bound, output_tokens=4096)
+    dearest = says("x", cache_write_1h_tokens=bound, output_tokens=4096)
     events: list[Event] = []
     counted = meter(events, limit_usd=1.0)
     model = PlayedModel("big", [dearest] * 1000)
