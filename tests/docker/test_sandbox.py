@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from commandline import listen_to_interrupts
 from plain_image_parts import Opener, base_image
 from sandbox_conformance import CommandsConformance, sh
 from sandbox_files_conformance import EntriesConformance, FilesConformance
@@ -199,9 +200,13 @@ def test_a_signal_in_mid_command_leaves_no_container(engine: Engine, plain_image
         "    print(s.container, flush=True)\n"
         "    s.run(['sleep', '300'], timeout_s=400)\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        preexec_fn=listen_to_interrupts,
+    )
     assert child.stdout is not None
-    with child.stdout:
+    with child:
         name = child.stdout.readline().decode().strip()
         assert inspect_container(engine, name) is not None
         child.send_signal(2)
