@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
+from runner.cli import options as opt
 from runner.cli.sql import as_table
 from runner.cli.summary import show_summary
 from runner.config.rates import load_cards
@@ -48,6 +49,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Show it; page by page on a terminal."""
     settings = load_settings()
     cards = load_cards(settings.rates_dir)
+    opt.chosen("rate card", settings.card, cards)
     sync(settings.database, settings.journals, cards, wait_s=settings.db_wait_s)
     trial_id = found(settings, options.trial)
     if options.json:

@@ -8,6 +8,7 @@ import argparse
 from rich.console import Console
 from rich.table import Table as Grid
 
+from runner.cli import options as opt
 from runner.cli.sql import as_table
 from runner.config.rates import load_cards
 from runner.config.settings import Settings, load_settings
@@ -36,13 +37,14 @@ LATEST = """
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--rebuild", action="store_true", help="make the database anew first")
-    parser.add_argument("--last", type=int, default=15, help="how many trials to list")
+    parser.add_argument("--last", type=opt.whole(0), default=15, help="how many trials to list")
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Print cells, the latest trials and what is running."""
     settings = load_settings()
     cards = load_cards(settings.rates_dir)
+    opt.chosen("rate card", settings.card, cards)
     bring = rebuild if options.rebuild else sync
     done = bring(settings.database, settings.journals, cards, wait_s=settings.db_wait_s)
     if options.rebuild:

@@ -96,11 +96,17 @@ def load_arm(path: Path) -> Arm:
 
 
 def load_arms(folder: Path) -> dict[str, Arm]:
-    """All arms of `folder`, by id; a file's name must be its arm's id."""
+    """All arms of `folder`, by id; a file's name must be its arm's id.
+
+    Raises:
+        UsageError: there is no arm, or one of them is wrong.
+    """
     arms = {}
     for path in sorted(folder.glob("*.toml")):
         arm = load_arm(path)
         if arm.id != path.stem:
             raise UsageError(f"{path}: id '{arm.id}' is not the file's name")
         arms[arm.id] = arm
+    if not arms:
+        raise UsageError(f"{folder}: no arm (*.toml) here")
     return arms

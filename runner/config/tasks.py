@@ -138,9 +138,12 @@ def load_tasks(folder: Path) -> dict[str, Task]:
     """All tasks below `folder`, by id.
 
     Raises:
-        UsageError: a file is missing or wrong, or a folder's name is not its task's id.
+        UsageError: there is no task, a file is missing or wrong, or a folder's name is not its
+            task's id.
     """
     tasks = [load_task(path.parent) for path in sorted(folder.glob("*/task.toml"))]
+    if not tasks:
+        raise UsageError(f"{folder}: no task (*/task.toml) here")
     return {task.id: task for task in tasks}
 
 

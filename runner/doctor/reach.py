@@ -55,7 +55,10 @@ def within(seconds: float, ask: Callable[[], Reached | Missing]) -> Reached | Mi
 
 def ask_ollama(host: str) -> OllamaFacts | Missing:
     """The server's version and models, by its own two GET requests."""
-    base = ollama_url(host)
+    try:
+        base = ollama_url(host)
+    except ValueError as error:
+        return Missing(f"OLLAMA_HOST '{host}' is no address: {error}")
     version = reach(f"{base}/api/version", "GET")
     if isinstance(version, Missing):
         return version

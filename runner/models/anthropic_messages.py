@@ -44,6 +44,7 @@ _OPTIONS: Kinds = {
     "api_version": (str,),
     "cache_ttl": (str,),
 }
+_KEY = re.compile(r"[!-~]+")  # what an HTTP header takes, and no blanks
 _TOO_LONG = re.compile(
     r"prompt is too long|exceed(s|ed)? (the )?(context|model's)|context limit", re.I
 )
@@ -84,8 +85,6 @@ class AnthropicModel:
         Raises:
             UsageError: the key or the address cannot be used at all.
         """
-        if not api_key.strip() or not api_key.isascii() or not api_key.isprintable():
-            raise UsageError("ANTHROPIC_API_KEY is empty or holds characters no key has")
         self._model = model
         self._max_tokens = max_tokens
         self._extra = dict(extra or {})
@@ -161,13 +160,19 @@ def open_client(
     """The SDK's client with our rules: the key we were given, and no proxy to this machine.
 
     Raises:
-        UsageError: the base URL is no address.
+        UsageError: the key is none, or the base URL is no address.
     """
+    if not _KEY.fullmatch(api_key):
+        raise UsageError("ANTHROPIC_API_KEY is empty or holds characters no key has")
     # Named here because ANTHROPIC_CUSTOM_HEADERS would win over the key otherwise.
     every = {"Authorization": f"Bearer {api_key}"}
     try:
-        if base_url is not None and urlsplit(base_url).hostname != VENDOR_HOST:
-            every["x-api-key"] = api_key  # what servers of the API's older version read
+        if base_url is not None:
+            address = urlsplit(base_url)
+            if address.scheme not in ("http", "https") or not address.hostname:
+                raise ValueError("it must begin with http:// or https:// and name a host")
+            if address.hostname != VENDOR_HOST:
+                every["x-api-key"] = api_key  # what servers of the API's older version read
         http_client = DefaultHttpxClient(
             event_hooks={"response": [attempts.watch] if attempts else []},
             # A proxy of the environment must not be asked for this machine itself.

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
-import ollama
 
 from runner.errors import ModelFailure, UsageError
 from runner.models.answer import as_json, malformed, shown
 from runner.models.connection import Connection, Kinds, Options, check_options
 from runner.models.ollama_wire import read_reply, request_messages, request_tool
 from runner.types import Message, Reply, ToolSpec
+
+try:
+    import ollama
+except ValueError as error:  # the package makes a client of its own when it is imported
+    raise UsageError(f"OLLAMA_HOST in the environment is no address: {error}") from error
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _KIND_BY_STATUS = {
@@ -27,8 +31,6 @@ _KIND_BY_STATUS = {
     429: "rate_limit_error",
     503: "overloaded_error",
 }
-
-
 _OPTIONS: Kinds = {
     "num_ctx": (int,),
     "num_predict": (int,),

@@ -88,6 +88,11 @@ def test_a_folder_in_a_files_place_is_named(tmp_path: Path) -> None:
         load_arms(tmp_path)
 
 
+def test_a_folder_without_an_arm_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nowhere: no arm"):
+        load_arms(tmp_path / "nowhere")
+
+
 def test_a_file_has_its_arms_name(tmp_path: Path) -> None:
     written(tmp_path, GOOD, "Y.toml")
     with pytest.raises(UsageError, match=r"Y\.toml: id 'X'"):

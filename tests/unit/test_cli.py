@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commandline import runner
 
 from runner.cli.main import COMMANDS, main
 from runner.config.settings import ROOT
@@ -129,6 +130,40 @@ def test_a_wrong_key_is_refused_before_anything_is_made(
     assert not (place / "results").exists()
 
 
+@pytest.mark.parametrize("key", ["   ", "sk-ant-1 ", "sk-ant\n1", "schlüssel"])
+def test_what_can_be_no_key_is_refused_before_anything_is_made(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", key)
+    assert main(trial()) == 2
+    said = capsys.readouterr().err
+    assert "ANTHROPIC_API_KEY is empty or holds characters no key has" in said
+    assert not (place / "results").exists()
+
+
+@pytest.mark.parametrize("address", ["localhost", "localhost:8000", "ftp://a", "http://", "/v1"])
+def test_what_is_no_address_is_refused_before_anything_is_made(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", address)
+    assert main(trial()) == 2
+    said = capsys.readouterr().err
+    assert f"ANTHROPIC_BASE_URL '{address}' is no address" in said
+    assert "http://" in said
+    assert not (place / "results").exists()
+
+
+@pytest.mark.parametrize("address", ["host:port", "http://[::1"])
+def test_an_ollama_host_that_is_no_address_is_named_by_every_command(
+    tmp_path: Path, address: str
+) -> None:
+    for command in (["doctor"], trial("--models", "scripted")):
+        done = runner(tmp_path / "results", *command, OLLAMA_HOST=address)
+        assert done.returncode == 2
+        assert done.stderr.startswith("runner: OLLAMA_HOST in the environment is no address")
+
+
 def test_an_unreachable_server_is_named(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +250,25 @@ def test_status_and_sql_before_the_first_trial_are_no_errors_of_a_traceback(
     assert main(["status"]) == 0
     assert main(["sql", "select 1 as one"]) == 0
     assert "one" in capsys.readouterr().out
+
+
+def test_an_unknown_card_is_named_and_not_shown_as_no_costs(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNNER_CARD", "list-1999")
+    for command in (["status"], ["show", "any"]):
+        assert main(command) == 2
+        assert "unknown rate card 'list-1999'; there are: list-" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("last", ["-1", "x"])
+def test_the_number_of_trials_to_list_is_a_number(
+    place: Path, capsys: pytest.CaptureFixture[str], last: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["status", "--last", last])
+    assert ended.value.code == 2
+    assert f"'{last}' is not a whole number from 0 up" in capsys.readouterr().err
 
 
 def test_sql_that_is_wrong_or_writes_is_refused(

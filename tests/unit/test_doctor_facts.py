@@ -120,6 +120,12 @@ def test_ollama_tells_its_version_and_models(server: str) -> None:
     assert ask_ollama(server) == OllamaFacts("9.9", ("m:1",))
 
 
+def test_an_ollama_host_that_is_no_address_is_named() -> None:
+    said = ask_ollama("host:port")
+    assert isinstance(said, Missing)
+    assert "OLLAMA_HOST 'host:port' is no address" in said.reason
+
+
 def test_another_server_in_ollamas_place_is_told_apart(server: str) -> None:
     assert isinstance(ask_ollama(f"{server}/elsewhere"), Missing)
 
@@ -151,7 +157,6 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(
         _env_file=None,
         results=tmp_path / "results",
-        tasks_dir=tmp_path / "no-tasks",
         ANTHROPIC_API_KEY=KEY,
         ANTHROPIC_BASE_URL=closed_port(),
         OLLAMA_HOST=closed_port(),

@@ -128,6 +128,11 @@ def test_folders_that_are_no_task_are_left_alone(tmp_path: Path) -> None:
     assert list(load_tasks(tmp_path)) == ["T9"]
 
 
+def test_a_folder_without_a_task_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nowhere: no task"):
+        load_tasks(tmp_path / "nowhere")
+
+
 # ---- the shipped tasks -------------------------------------------------------------------
 
 
