@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from runner.config.arms import Arm, Seat
 from runner.config.rates import RateCard
@@ -32,22 +31,22 @@ def check_seats(arm: Arm) -> None:
 
 
 def check_results(settings: Settings) -> None:
-    """The results folder takes a file.
+    """Each folder of results takes a file.
 
     Raises:
-        EnvironmentProblem: it cannot be made or written; the message names it and the fix.
+        EnvironmentProblem: one cannot be made or written; the message names it and the fix.
     """
-    folder: Path = settings.journals
-    probe = folder / f".probe-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"x" * 4096)
-        probe.unlink()
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"results folder {settings.results}: {error.strerror}: make it writable, free some "
-            "space, or set RUNNER_RESULTS to another folder"
-        ) from error
+    for folder in (settings.journals, settings.transcripts, settings.changes):
+        probe = folder / f".probe-{os.getpid()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"x" * 4096)
+            probe.unlink()
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"results folder {folder}: {error.strerror}: make it writable, free some "
+                "space, or set RUNNER_RESULTS to another folder"
+            ) from error
 
 
 def check_players(arm: Arm, connection: Connection) -> None:
