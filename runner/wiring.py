@@ -1,17 +1,12 @@
 """Where concrete parts meet: settings in, the world of a trial out. Only the CLI calls it."""
 
-import hashlib
-import json
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.catalogue import Catalogue
-from runner.config.arms import Arm, Seat
-from runner.config.rates import RateCard
+from runner.config.arms import Seat
 from runner.config.settings import ROOT, Settings
 from runner.config.tasks import Task
 from runner.errors import EnvironmentProblem, UsageError
@@ -34,10 +29,9 @@ from runner.scripted.personas import PERSONAS
 from runner.scripted.server import ScriptedServer, endpoint
 from runner.scripted.spec import parse_spec
 from runner.trial import World
-from runner.types import JsonObject, Model, ProviderKind, Role
+from runner.types import Model, ProviderKind, Role
 
 RECIPE = ROOT / "images" / "typer-base"
-PACKAGES = ("runner", "anthropic", "ollama", "docker", "duckdb")
 
 Opener = Callable[[Seat, Role], AbstractContextManager[Model]]
 
@@ -129,6 +123,11 @@ def prepare(
     """
     engine = connect()
     about = engine_info(engine)
+    if settings.cpus > about.cpus:
+        raise EnvironmentProblem(
+            f"RUNNER_CPUS is {settings.cpus:g} and the Docker engine has {about.cpus} CPUs: "
+            f"set RUNNER_CPUS={about.cpus}"
+        )
     image = image_for(engine, task, image_plan(settings))
     tree = pristine(settings, about.architecture, say)
     starting = starting_tree(tree, task)
@@ -224,39 +223,3 @@ def live_connection(settings: Settings) -> Connection:
 def seated(seat: Seat, connection: Connection) -> AbstractContextManager[Model]:
     """The model of a seat; its connections close with the context."""
     return closing(make_model(seat.provider, seat.model, seat.max_tokens, seat.options, connection))
-
-
-def manifest(
-    bench: Bench, arm: Arm, card: RateCard, players: Players, max_turns: int
-) -> JsonObject:
-    """What a trial was made of, so that it can be defended, and refused when it has changed."""
-    task, settings = bench.task, bench.settings
-    return {
-        "arm": asdict(arm),
-        "task": {
-            "id": task.id,
-            "title": task.title,
-            "prompt_sha256": digest(task.prompt),
-        },
-        "max_turns": max_turns,
-        "max_turns_of_arm": arm.max_turns(task.id),
-        "prompts_sha256": digest(json.dumps(asdict(bench.catalogue.prompts), sort_keys=True)),
-        "card": card.id,
-        "image": asdict(bench.image),
-        "limits": asdict(sandbox_limits(settings)),
-        "persona": players.script,
-        "engine": asdict(bench.about),
-        "versions": {name: version(name) for name in PACKAGES},
-        "python": platform.python_version(),
-        "timeouts_s": {
-            "bash": settings.bash_timeout_s,
-            "judge": settings.judge_timeout_s,
-            "call": settings.call_timeout_s,
-            "call_deadline": settings.call_deadline_s,
-        },
-    }
-
-
-def digest(text: str) -> str:
-    """sha256 (hex) of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()

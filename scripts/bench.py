@@ -24,6 +24,7 @@ from runner.config.settings import load_settings
 from runner.config.tasks import Solution
 from runner.errors import EXIT_NOT_SOLVED, EXIT_OK
 from runner.events import Event
+from runner.manifest import manifest
 from runner.scripted.script import Ask, Dialogue, Script, Turn
 from runner.scripted.server import ScriptedServer, endpoint
 from runner.trial import TrialSpec, run_trial
@@ -136,7 +137,7 @@ def trial_figure(bench: wiring.Bench) -> Figure:
             card=card,
             max_turns=arm.max_turns(bench.task.id),
             prompts=bench.catalogue.prompts,
-            manifest=wiring.manifest(bench, arm, card, players, 40),
+            manifest=manifest(bench, arm, card, players, 40),
         )
         with ScriptedServer({bench.task.id: ()}, personas={"thirty": thirty_calls}) as server:
             url = endpoint(server, "thirty", bench.task.id, "solo")

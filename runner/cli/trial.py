@@ -27,6 +27,7 @@ from runner.events import Event, TrialEnded
 from runner.ledger.database import sync
 from runner.ledger.journal import Journal
 from runner.ledger.transcript import TranscriptWriter
+from runner.manifest import manifest
 from runner.trial import TrialSpec, run_trial
 
 
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         return dry_run(console, bench, arm, card, turns)
     preflight.check_results(settings)
     sync(settings.database, settings.journals, catalogue.cards, wait_s=settings.db_wait_s)
-    manifest = wiring.manifest(bench, arm, card, players, turns)
+    made_of = manifest(bench, arm, card, players, turns)
     journal, attempt = claim(settings, players.kind, arm, task.id, options)
     trial_id = journal.path.stem
     spec = TrialSpec(
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         card=card,
         max_turns=turns,
         prompts=catalogue.prompts,
-        manifest=manifest,
+        manifest=made_of,
     )
     ended = watched(console, bench, players, spec, journal)
     try:

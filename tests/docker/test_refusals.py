@@ -54,6 +54,14 @@ def test_an_image_that_was_never_built_is_refused(tmp_path: Path) -> None:
     assert "the image of task T7 is missing; run `make image`" in done.stderr
 
 
+def test_more_cpus_than_the_engine_has_are_refused(tmp_path: Path) -> None:
+    done = runner(tmp_path / "results", *TRIAL, RUNNER_CPUS="9999")
+    assert done.returncode == 3
+    assert "RUNNER_CPUS is 9999" in done.stderr
+    assert "set RUNNER_CPUS=" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_results_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     done = runner(Path("/proc/results"), *TRIAL)
     assert done.returncode == 3
@@ -170,16 +178,19 @@ def test_what_a_killed_trial_left_is_removed_at_the_next_start(tmp_path: Path) -
 
 def test_a_live_trial_takes_any_server_whatever_it_answers(tmp_path: Path) -> None:
     with ScriptedServer({"T2": ()}) as server:
+        address = endpoint(server, "nop?fault=html@*", "T2", "solo")
         done = runner(
             tmp_path,
             *("trial", "--arm", "D", "--task", "T2"),
             ANTHROPIC_API_KEY="a-key-of-ours",
-            ANTHROPIC_BASE_URL=endpoint(server, "nop?fault=html@*", "T2", "solo"),
+            ANTHROPIC_BASE_URL=address,
         )
     assert done.returncode == 3, done.stdout + done.stderr
     assert "INFRA" in done.stdout
     assert "not a reply" in done.stdout
     assert "simulated" not in done.stdout
+    server_of = "select manifest->>'$.servers.anthropic' as server from trials"
+    assert json.loads(runner(tmp_path, "sql", server_of, "--json").stdout) == {"server": address}
     for path in tmp_path.rglob("*.jsonl"):
         assert "a-key-of-ours" not in path.read_text()
 

@@ -1,0 +1,97 @@
+"""What a trial was made of, so that it can be defended, and refused when it has changed."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from runner.config.arms import Arm
+from runner.config.rates import RateCard
+from runner.config.settings import ROOT
+from runner.sandbox.limits import host_settings
+from runner.types import JsonObject
+from runner.wiring import Bench, Players, sandbox_limits
+
+PACKAGES = ("runner", "anthropic", "ollama", "docker", "duckdb")
+
+
+def manifest(
+    bench: Bench, arm: Arm, card: RateCard, players: Players, max_turns: int
+) -> JsonObject:
+    """The manifest of one trial, JSON-able; it holds no key. Hashes are sha256 (hex).
+
+    Raises:
+        OSError: a file of the program or of the task cannot be read.
+    """
+    task, settings = bench.task, bench.settings
+    limits = sandbox_limits(settings)
+    return {
+        "arm": asdict(arm),
+        "task": {
+            "id": task.id,
+            "title": task.title,
+            "prompt_sha256": digest(task.prompt),
+            "sha256": files_digest(task.folder),  # its checks and hidden programs too
+        },
+        "max_turns": max_turns,
+        "max_turns_of_arm": arm.max_turns(task.id),
+        "prompts_sha256": digest(json.dumps(asdict(bench.catalogue.prompts), sort_keys=True)),
+        "card": card.id,
+        "rates": {model: asdict(card.rate(model)) for model in arm.models},
+        "image": asdict(bench.image),
+        "limits": asdict(limits),
+        "container_sha256": digest(json.dumps(host_settings(limits), sort_keys=True)),
+        "persona": players.script,
+        "servers": servers(bench, arm) if players.kind == "live" else {},
+        "engine": asdict(bench.about),
+        "versions": {name: version(name) for name in PACKAGES},
+        "source_sha256": files_digest(ROOT / "runner"),
+        "python": platform.python_version(),
+        "timeouts_s": {
+            "bash": settings.bash_timeout_s,
+            "bash_max": settings.bash_timeout_max_s,
+            "judge": settings.judge_timeout_s,
+            "call": settings.call_timeout_s,
+            "call_deadline": settings.call_deadline_s,
+        },
+    }
+
+
+def servers(bench: Bench, arm: Arm) -> Mapping[str, str]:
+    """Who answers for each provider of the arm: a live row may be of another server."""
+    settings = bench.settings
+    asked = {"anthropic": settings.anthropic_base_url, "ollama": settings.ollama_host}
+    seats = (arm.lead, *((arm.executor.seat,) if arm.executor else ()))
+    return {
+        seat.provider: without_password(asked.get(seat.provider) or "the vendor's own")
+        for seat in seats
+    }
+
+
+def without_password(address: str) -> str:
+    """An address without the name and the password it may carry."""
+    scheme, there, rest = address.rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{there}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def files_digest(folder: Path) -> str:
+    """One hash of every file below a folder, by name and content; byte code left out."""
+    whole = hashlib.sha256()
+    for name, data in _files(folder):
+        whole.update(f"{name}\0{len(data)}\0".encode() + data)
+    return whole.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path.relative_to(folder).as_posix(), path.read_bytes()
+
+
+def digest(text: str) -> str:
+    """The hash of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
