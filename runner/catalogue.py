@@ -33,12 +33,21 @@ def load_catalogue(settings: Settings) -> Catalogue:
 
 
 def load_prompts(folder: Path) -> Prompts:
-    """The system prompts: what is common to all, then the role's own part."""
-    try:
-        common, *roles = (
-            (folder / f"{name}.md").read_text(encoding="utf-8").strip()
-            for name in ("common", "solo", "orchestrator", "executor")
-        )
-    except OSError as error:
-        raise UsageError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    """The system prompts: what is common to all, then the role's own part.
+
+    Raises:
+        UsageError: a file is missing, or is no text; the message names it.
+    """
+    common, *roles = (
+        _text(folder / f"{name}.md") for name in ("common", "solo", "orchestrator", "executor")
+    )
     return Prompts(*(f"{common}\n\n{role}\n" for role in roles))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 text: {error}") from error

@@ -202,3 +202,11 @@ def test_a_missing_prompt_is_named(tmp_path: Path) -> None:
     (tmp_path / "common.md").write_text("Tools.")
     with pytest.raises(UsageError, match=r"solo\.md"):
         load_prompts(tmp_path)
+
+
+def test_a_prompt_that_is_no_text_is_named(tmp_path: Path) -> None:
+    for name in ("common", "solo", "orchestrator", "executor"):
+        (tmp_path / f"{name}.md").write_text(name)
+    (tmp_path / "solo.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"solo\.md: is not UTF-8 text"):
+        load_prompts(tmp_path)
