@@ -122,7 +122,7 @@ class AnthropicModel:
         try:
             body, request_id = self._send(system, messages, tools)
         except anthropic.AnthropicError as error:
-            raise _failure(error, str(self._client.base_url), self._attempts.count) from error
+            raise _failure(error, self._client, self._attempts.count) from error
         return read_reply(
             as_json(body, request_id),
             latency_s=self._attempts.latency_s,
@@ -191,13 +191,18 @@ def open_client(
         raise UsageError(f"ANTHROPIC_BASE_URL '{base_url}' is no address: {error}") from error
 
 
-def _failure(error: anthropic.AnthropicError, base_url: str, attempts: int) -> ModelFailure:
+def _failure(
+    error: anthropic.AnthropicError, client: anthropic.Anthropic, attempts: int
+) -> ModelFailure:
     """The vendor's error in our words; the one place where SDK errors are translated."""
+    base_url = str(client.base_url)
     tries = f" ({attempts} attempts)" if attempts > 1 else ""
     if isinstance(error, CallLost):
         return ModelFailure(f"{base_url}: {error}{tries}", kind=error.kind, lost=error.lost)
     if isinstance(error, anthropic.APIStatusError):
         said = error.api_message if isinstance(error.api_message, str) else error.message
+        # Some servers quote the key they refuse, and this goes on record.
+        said = said.replace(client.api_key or "\0", "[key removed]")
         wait = error.response.headers.get("retry-after")
         asked = f"; it asks to wait {wait[:40]} s" if wait else ""
         return ModelFailure(

@@ -70,6 +70,14 @@ def test_a_wrong_key_is_an_authentication_error() -> None:
     assert error.kind == "authentication_error"
 
 
+def test_a_key_that_a_server_quotes_is_not_repeated() -> None:
+    body = {"type": "error", "error": {"type": "authentication_error", "message": "no: sk-secret"}}
+    with Canned(http(body, "401 Unauthorized")) as canned:
+        said = str(failure(canned.url, key="sk-secret"))
+    assert "sk-secret" not in said
+    assert "no: [key removed]" in said
+
+
 def test_nobody_listening_is_told_with_the_address_and_costs_nothing() -> None:
     url = free_port_url()
     error = failure(url, max_retries=1)
