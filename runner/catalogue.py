@@ -9,7 +9,7 @@ from runner.config.rates import RateCard, load_cards
 from runner.config.settings import Settings
 from runner.config.tasks import Task, load_tasks
 from runner.errors import UsageError
-from runner.trial import Prompts
+from runner.trial.spec import Prompts
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ RunnerError
 ├── ToolError          the model: its tool call was wrong and it can mend it
 ├── TrialError         the ledger: this trial ends with `status`, others go on
 │   ├── LimitReached     a cap of money or time was met
+│   ├── Stopped          the run is being stopped
 │   ├── ModelFailure     the model's service refused or broke the conversation
 │   └── SandboxFailure   the container or its channel is gone
 └── OperatorError      the person at the terminal: `message`, then `exit_code`
@@ -14,6 +15,8 @@ RunnerError
 from typing import Literal
 
 Status = Literal["solved", "failed", "cap", "budget", "timeout", "blocked", "infra"]
+
+Scope = Literal["call", "trial", "arm", "run"]
 
 EXIT_OK = 0
 EXIT_NOT_SOLVED = 1
@@ -38,11 +41,21 @@ class TrialError(RunnerError):
 
 
 class LimitReached(TrialError):
-    """A limit of the trial was met: `budget` (USD) or `timeout` (seconds)."""
+    """A limit was met: `budget` (USD) or `timeout` (seconds); `scope` says whose.
 
-    def __init__(self, message: str, status: Literal["budget", "timeout"]) -> None:
+    With the scope `arm` or `run` the trial was cut short by what others spent: it is no result.
+    """
+
+    def __init__(
+        self, message: str, status: Literal["budget", "timeout"], scope: Scope = "trial"
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.scope = scope
+
+
+class Stopped(TrialError):
+    """The run is being stopped: no further call is sent."""
 
 
 class ModelFailure(TrialError):

@@ -1,4 +1,4 @@
-"""What happens in a trial, in the order it happens: the only side channel of the loop.
+"""What happens in a trial and in a run, in the order it happens: the only side channel there is.
 
 The journal writes these events, the live display shows them, the database is built from
 them. Nothing else is recorded, and nothing is recorded twice.
@@ -6,6 +6,7 @@ them. Nothing else is recorded, and nothing is recorded twice.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from runner.errors import Status
 from runner.types import JsonObject, ProviderKind, Role, Usage
@@ -82,6 +83,19 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Waited:
+    """The trial stands still for something it shares with others; not its own time.
+
+    `what` is `slot` (the machine's processors), `money` (reserves of others yet to be settled)
+    or `rate limit` (the vendor asked for a pause).
+    """
+
+    trial_id: str
+    what: str
+    seconds: float | None = None  # None when the wait begins
+
+
+@dataclass(frozen=True)
 class CheckDone:
     trial_id: str
     name: str
@@ -106,5 +120,63 @@ class TrialEnded:
     detail: JsonObject = field(default_factory=dict)
 
 
-Event = TrialStarted | CallReserved | CallSettled | ToolUsed | Phase | CheckDone | TrialEnded
+RunState = Literal["complete", "paused"]
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run's first event: `lock` is all that its id stands for."""
+
+    run_id: str
+    provider_kind: ProviderKind
+    lock: JsonObject
+    started_at: str
+
+
+@dataclass(frozen=True)
+class SessionStarted:
+    """A process takes the run up: how far it shall go this time; limits in USD."""
+
+    run_id: str
+    n: int  # successes wanted in a cell; with `fixed`, attempts
+    fixed: bool
+    seed: int
+    jobs: int
+    budget_usd: float | None
+    arm_budget_usd: float | None
+    host: str
+    started_at: str
+
+
+@dataclass(frozen=True)
+class AttemptIssued:
+    """An attempt is handed to an engine: its id is taken, and `usd` is set aside for all of it.
+
+    `usd` is 0 where each call reserves its own worst case, which is so on this machine.
+    """
+
+    run_id: str
+    trial_id: str
+    arm: str
+    task: str
+    trial: int
+    attempt: int
+    usd: float = 0.0
+
+
+@dataclass(frozen=True)
+class SessionEnded:
+    """The process let the run go, with nothing in flight."""
+
+    run_id: str
+    state: RunState
+    reason: str
+    ended_at: str
+
+
+TrialEvent = (
+    TrialStarted | CallReserved | CallSettled | ToolUsed | Phase | Waited | CheckDone | TrialEnded
+)
+RunEvent = RunStarted | SessionStarted | AttemptIssued | SessionEnded
+Event = TrialEvent | RunEvent
 Record = Callable[[Event], None]

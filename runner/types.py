@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 JsonObject = Mapping[str, object]
 Role = Literal["solo", "orchestrator", "executor"]
-ProviderKind = Literal["live", "scripted", "imported"]
+ProviderKind = Literal["live", "scripted", "imported", "replayed"]
 
 
 # ---- tokens -----------------------------------------------------------------------------

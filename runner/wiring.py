@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from runner.budget import Account
 from runner.catalogue import Catalogue
-from runner.config.arms import Seat
+from runner.config.arms import Arm, Seat
 from runner.config.settings import ROOT, Settings
 from runner.config.tasks import Task
 from runner.errors import EnvironmentProblem, UsageError
@@ -28,7 +29,8 @@ from runner.sandbox.reaper import reap
 from runner.scripted.personas import PERSONAS
 from runner.scripted.server import ScriptedServer, endpoint
 from runner.scripted.spec import parse_spec
-from runner.trial import World
+from runner.slots import Slots
+from runner.trial.spec import World
 from runner.types import Model, ProviderKind, Role
 
 RECIPE = ROOT / "images" / "typer-base"
@@ -154,8 +156,24 @@ def sandbox(
     )
 
 
-def build_world(bench: Bench, run_id: str, trial_id: str, open_model: Opener) -> World:
-    """The world of one trial."""
+@dataclass(frozen=True)
+class Shared:
+    """What trials side by side share: money, processors and the word to stop."""
+
+    account: Account
+    slots: Slots
+    stopped: Callable[[], str | None]
+
+
+def alone(arm: Arm) -> Shared:
+    """What a trial that runs alone has to itself."""
+    return Shared(Account("trial", arm.limits.usd), Slots(1), lambda: None)
+
+
+def build_world(
+    bench: Bench, run_id: str, trial_id: str, open_model: Opener, shared: Shared
+) -> World:
+    """The world of one trial; `shared.account` is the trial's own."""
     settings = bench.settings
     return World(
         open_sandbox=lambda purpose: sandbox(bench, run_id, trial_id, purpose),
@@ -167,6 +185,9 @@ def build_world(bench: Bench, run_id: str, trial_id: str, open_model: Opener) ->
         bash_timeout_s=settings.bash_timeout_s,
         bash_timeout_max_s=settings.bash_timeout_max_s,
         judge_timeout_s=settings.judge_timeout_s,
+        account=shared.account,
+        slots=shared.slots,
+        stopped=shared.stopped,
     )
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from runner.agent.meter import Meter
+from runner.budget import Account
 from runner.config.rates import Rate, RateCard
 from runner.config.tasks import Create, Signals, Task
 from runner.errors import ToolError
@@ -82,12 +83,12 @@ class HandClock:
         return self.now
 
 
-def meter(events: list[Event], **changed: object) -> Meter:
+def meter(events: list[Event], limit_usd: float = 1000.0, **changed: object) -> Meter:
     """A meter with room for every test, unless `changed` says otherwise."""
     given: dict[str, object] = {
         "trial_id": "t1",
         "card": CARD,
-        "limit_usd": 1000.0,
+        "account": Account("trial", limit_usd),
         "limit_s": 1000.0,
         "record": events.append,
     }

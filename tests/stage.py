@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 
 from fakes import CARD, DictSandbox, PlayedModel, entry, ran, says, task
 
+from runner.budget import Account
 from runner.config.arms import Arm, ExecutorSeat, Limits, Seat
 from runner.events import Event, TrialEnded
 from runner.judge.change import Change
 from runner.judge.judge import REPORT
 from runner.ledger.transcript import Entry
-from runner.trial import Prompts, TrialSpec, World, run_trial
+from runner.slots import Slots
+from runner.trial.run import run_trial
+from runner.trial.spec import Prompts, TrialSpec, World
 from runner.types import ExecResult, Model, Reply, Role, TreeEntry
 
 STARTING = {"typer/a.py": b"x = 1\n"}
@@ -42,6 +45,9 @@ class Stage:
     entries: list[Entry] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)  # what happened outside, in order
     kept: list[Change] = field(default_factory=list)
+    run_account: Account | None = None
+    slots: Slots = field(default_factory=lambda: Slots(1))
+    stopped: str | None = None
 
     def step(self, name: str) -> None:
         self.steps.append(name)
@@ -117,6 +123,9 @@ class Stage:
             bash_timeout_s=10,
             bash_timeout_max_s=20,
             judge_timeout_s=30,
+            account=Account("trial", self.arm.limits.usd, self.run_account),
+            slots=self.slots,
+            stopped=lambda: self.stopped,
         )
         spec = replace(given, **changed)  # type: ignore[arg-type]
         return run_trial(spec, world, self.record, self.entries.append)

@@ -1,5 +1,9 @@
 """The `bash` tool."""
 
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 from pydantic import Field
 from pydantic.dataclasses import dataclass as strict_dataclass
 
@@ -11,6 +15,10 @@ from runner.types import ExecResult, JsonObject, Shell, Tool, ToolOutput, ToolSp
 
 # The kernel takes at most 128 KiB for one argument; a longer script belongs in a file.
 COMMAND_BYTES = 120_000
+
+# These keep the processors busy for many seconds, so they wait for a place: trials side by side
+# must not slow each other. A rule by name, because nothing else is known before they run.
+HEAVY = re.compile(r"\b(harness|pytest|mypy|coverage|tox|nox)\b")
 
 # HOME is the model's to write, so no start-up file of the shell is read; after `--` a command
 # that begins with a dash is a command still.
@@ -25,15 +33,26 @@ class BashArguments:
     timeout_s: int | None = Field(default=None, description="Seconds until it is stopped.")
 
 
-def bash_tool(shell: Shell, *, timeout_s: float, timeout_max_s: float) -> Tool:
-    """The tool over a sandbox; times in seconds, the default and the most a model may ask."""
+def bash_tool(
+    shell: Shell,
+    *,
+    timeout_s: float,
+    timeout_max_s: float,
+    place: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Tool:
+    """The tool over a sandbox; times in seconds, the default and the most a model may ask.
+
+    `place()` is held while a command runs that is heavy on the processors.
+    """
 
     def run(arguments: JsonObject) -> ToolOutput:
         given = parse(BashArguments, arguments, "bash")
         asked = timeout_s if given.timeout_s is None else float(given.timeout_s)
         if not 0 < asked <= timeout_max_s:
             raise ToolError(f"bash: timeout_s must be between 1 and {timeout_max_s:g}")
-        result = shell.run((*BASH, checked(given.command)), timeout_s=asked)
+        command = checked(given.command)
+        with place() if HEAVY.search(command) else nullcontext():
+            result = shell.run((*BASH, command), timeout_s=asked)
         return ToolOutput(
             text=shown(result, asked),
             exit_code=result.exit_code if result.signal is None else 128 + result.signal,

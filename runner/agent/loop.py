@@ -167,7 +167,7 @@ def use(
 ) -> ToolResult:
     """Run one tool call; what is wrong with it becomes its result. On record either way."""
     meter.check_time()
-    began = time.monotonic()
+    began, waited = time.monotonic(), meter.wait_s
     try:
         output = _tool(by_name, call, cut=cut).run(call.arguments)
     except ToolError as error:
@@ -180,7 +180,7 @@ def use(
         iteration=turn,
         role=seated.role,
         tool=first_line(call.name),
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - began - (meter.wait_s - waited),
         exit_code=output.exit_code,
         timed_out=output.timed_out,
         truncated=output.truncated,

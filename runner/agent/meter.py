@@ -6,12 +6,15 @@ a crash in between leaves the reserve on record as spent.
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from runner.budget import Account
 from runner.config.rates import RateCard
-from runner.errors import LimitReached, ModelFailure
-from runner.events import CallReserved, CallSettled, Record, ToolUsed
+from runner.errors import LimitReached, ModelFailure, Stopped
+from runner.events import CallReserved, CallSettled, Record, ToolUsed, Waited
+from runner.slots import Slots
 from runner.types import Message, Model, Reply, Role, ToolResult, ToolSpec, Usage, UserText
 
 # Added to a prompt's bytes for what the vendor adds itself: the tool-use system prompt (at most
@@ -20,23 +23,30 @@ OVERHEAD_TOKENS = 1_000
 MESSAGE_TOKENS = 16
 
 
+# A call whose reply got lost is sent again at most so often, each time with a new reserve.
+SEND_AGAIN = 2
+_LOST_ON_THE_WAY = ("connection_lost", "timeout")
+
+
 @dataclass
 class Meter:
     """Counts one trial's calls, seconds and USD and ends it at its limits.
 
-    `clock` is monotonic and in seconds. Not shared between threads: a trial is one thread.
+    `clock` is monotonic and in seconds; `stopped` says why no further call may be sent, or
+    None. Not shared between threads: a trial is one thread.
     """
 
     trial_id: str
     card: RateCard
-    limit_usd: float
-    limit_s: float
+    account: Account
+    limit_s: float  # of the trial's own time: waits do not count
     record: Record
     clock: Callable[[], float] = time.monotonic
+    stopped: Callable[[], str | None] = lambda: None
     started: float = field(init=False)
-    spent_usd: float = 0.0
     model_s: float = 0.0
-    wait_s: float = 0.0  # before the attempt that got an answer
+    wait_s: float = 0.0  # for earlier attempts at a call, for a place, for money
+    waits_s: dict[str, float] = field(default_factory=dict)  # the same, by what was waited for
     tool_s: float = 0.0
     seq: int = 0
     lead_turns: int = 0
@@ -54,44 +64,85 @@ class Meter:
         tools: Sequence[ToolSpec],
         max_tokens: int,
     ) -> Reply:
-        """Ask the model, on record.
+        """Ask the model, on record; ask again, with a new reserve, when a reply got lost.
 
         Raises:
-            LimitReached: the call's worst case would pass the trial's USD limit, or its time
-                is up; nothing was sent.
+            LimitReached: the call's worst case would pass a USD limit, or the trial's time is
+                up; nothing was sent.
+            Stopped: the run is being stopped; nothing was sent.
             ModelFailure: the call failed; its reserve stays spent if a reply may be lost.
         """
-        self.check_time()
-        worst = self.card.worst_case_usd(
-            model.name, input_bound(system, messages, tools), max_tokens
-        )
-        if self.spent_usd + worst > self.limit_usd:
-            raise LimitReached(
-                f"${self.spent_usd:.4f} is spent and the next call may cost ${worst:.4f}: "
-                f"over the trial's limit of ${self.limit_usd:.2f}",
-                "budget",
-            )
-        self.seq += 1
-        seq = self.seq
         if role != "executor":
             self.lead_turns = iteration
-        self.record(CallReserved(self.trial_id, seq, iteration, role, model.name, worst))
+        bound = input_bound(system, messages, tools)
+        worst = self.card.worst_case_usd(model.name, bound, max_tokens)
+        for again in range(SEND_AGAIN, -1, -1):
+            self._set_aside(worst)
+            try:
+                return self._ask(model, role, iteration, worst, system, messages, tools)
+            except ModelFailure as failure:
+                if not again or not failure.lost or failure.kind not in _LOST_ON_THE_WAY:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def _set_aside(self, usd: float) -> None:
+        self.check_time()
+        if reason := self.stopped():
+            raise Stopped(reason)
+        if not self.account.try_reserve(usd):
+            self.waiting("money", None)
+            self.waiting("money", self.account.reserve(usd))
+            if reason := self.stopped():
+                self.account.settle(usd, 0.0)
+                raise Stopped(reason)
+
+    def _ask(
+        self,
+        model: Model,
+        role: Role,
+        iteration: int,
+        worst: float,
+        system: str,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+    ) -> Reply:
+        self.seq += 1
+        seq, spent = self.seq, worst  # whatever breaks in here may have been billed
         began = self.clock()
         try:
+            self.record(CallReserved(self.trial_id, seq, iteration, role, model.name, worst))
             reply = model.reply(system, messages, tools)
+            # A vendor that leaves out a count may bill it all the same.
+            if not reply.detail.get("usage_missing"):
+                spent = self.card.usd(model.name, reply.usage)
         except ModelFailure as failure:
             took = self.clock() - began
             self.model_s += took
-            self.spent_usd += worst if failure.lost else 0.0
+            spent = worst if failure.lost else 0.0
             self._settle(seq, iteration, role, model.name, took, failure=failure)
             raise
+        finally:
+            self.account.settle(worst, spent)
         self.model_s += reply.latency_s
-        self.wait_s += waited(reply)
-        # A vendor that leaves out a count may bill it all the same.
-        uncounted = bool(reply.detail.get("usage_missing"))
-        self.spent_usd += worst if uncounted else self.card.usd(model.name, reply.usage)
+        self._count_wait("rate limit", waited(reply))
         self._settle(seq, iteration, role, model.name, reply.latency_s, reply=reply)
         return reply
+
+    @contextmanager
+    def place(self, slots: Slots) -> Iterator[None]:
+        """Have one of the machine's slots; the wait for it is on record and not tool time."""
+        with slots.held(lambda seconds: self.waiting("slot", seconds)):
+            yield
+
+    def waiting(self, what: str, seconds: float | None) -> None:
+        """Put a wait on record: with None its beginning, then how long it was."""
+        self._count_wait(what, seconds or 0.0)
+        self.record(Waited(self.trial_id, what, seconds))
+
+    def _count_wait(self, what: str, seconds: float) -> None:
+        if seconds:
+            self.wait_s += seconds
+            self.waits_s[what] = self.waits_s.get(what, 0.0) + seconds
 
     def tool_used(self, event: ToolUsed, *, leaf: bool) -> None:
         """Put a tool use on record; only a leaf's seconds are tool time (delegation is not)."""
@@ -101,7 +152,7 @@ class Meter:
 
     def check_time(self) -> None:
         """Raise `LimitReached` when the trial's seconds are up."""
-        took = self.clock() - self.started
+        took = self.clock() - self.started - self.wait_s
         if took > self.limit_s:
             raise LimitReached(
                 f"the trial ran {took:.0f} s, its limit is {self.limit_s:g} s", "timeout"

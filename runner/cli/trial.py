@@ -28,7 +28,8 @@ from runner.ledger.database import sync
 from runner.ledger.journal import Journal
 from runner.ledger.transcript import TranscriptWriter
 from runner.manifest import manifest
-from runner.trial import TrialSpec, run_trial
+from runner.trial.run import run_trial
+from runner.trial.spec import TrialSpec
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -139,7 +140,9 @@ def watched(
         display.shown(),
         wiring.open_players(players, bench, spec.trial_id) as open_model,
     ):
-        world = wiring.build_world(bench, spec.run_id, spec.trial_id, open_model)
+        world = wiring.build_world(
+            bench, spec.run_id, spec.trial_id, open_model, wiring.alone(spec.arm)
+        )
         return run_trial(spec, world, record, transcript.write)
 
 

@@ -5,18 +5,10 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from runner.errors import EnvironmentProblem
-from runner.events import (
-    CallReserved,
-    CallSettled,
-    CheckDone,
-    Event,
-    Phase,
-    ToolUsed,
-    TrialEnded,
-    TrialStarted,
-)
+from runner.events import Event
 from runner.ledger.codec import CodecError, decode, encode, kinds
 
 SCHEMA = 1
@@ -46,9 +38,7 @@ class JournalContent:
     pid: int | None
 
 
-_KINDS = kinds(
-    TrialStarted, CallReserved, CallSettled, ToolUsed, Phase, CheckDone, TrialEnded, Writer
-)
+_KINDS = kinds(*get_args(Event), Writer)
 
 
 def to_json(event: Event) -> str:

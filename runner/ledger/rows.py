@@ -12,8 +12,10 @@ from runner.events import (
     CallSettled,
     CheckDone,
     Event,
+    RunEvent,
     ToolUsed,
     TrialEnded,
+    TrialEvent,
     TrialStarted,
 )
 from runner.types import Usage
@@ -42,13 +44,15 @@ def by_trial(events: Iterable[Event]) -> dict[str, TrialEvents]:
     Raises `ValueError` when events belong to a trial that never began: their money would
     drop out of every sum.
     """
-    grouped: dict[str, list[Event]] = {}
+    grouped: dict[str, list[TrialEvent]] = {}
     for event in events:
+        if isinstance(event, RunEvent):
+            continue
         grouped.setdefault(event.trial_id, []).append(event)
     return {trial_id: _sorted(trial_id, group) for trial_id, group in grouped.items()}
 
 
-def _sorted(trial_id: str, events: Sequence[Event]) -> TrialEvents:
+def _sorted(trial_id: str, events: Sequence[TrialEvent]) -> TrialEvents:
     started = [event for event in events if isinstance(event, TrialStarted)]
     ended = [event for event in events if isinstance(event, TrialEnded)]
     if not started:

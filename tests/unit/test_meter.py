@@ -72,15 +72,15 @@ def test_spending_never_passes_the_limit_when_every_call_costs_its_worst() -> No
 
     with pytest.raises(LimitReached):
         ask_on()
-    assert counted.spent_usd <= 1.0
-    assert counted.spent_usd + worst_usd() > 1.0
-    assert counted.spent_usd == pytest.approx(counted.seq * worst_usd())
+    assert counted.account.spent_usd <= 1.0
+    assert counted.account.spent_usd + worst_usd() > 1.0
+    assert counted.account.spent_usd == pytest.approx(counted.seq * worst_usd())
 
 
 def test_only_what_was_used_is_spent() -> None:
     counted = meter([])
     ask(counted, PlayedModel("big", [says("x", input_tokens=1_000_000, output_tokens=100_000)]))
-    assert counted.spent_usd == pytest.approx(5 + 2.5)
+    assert counted.account.spent_usd == pytest.approx(5 + 2.5)
 
 
 @pytest.mark.parametrize(("lost", "spent"), [(True, worst_usd()), (False, 0.0)])
@@ -91,7 +91,7 @@ def test_a_failed_call_stays_spent_only_if_a_reply_may_be_lost(lost: bool, spent
     failure = ModelFailure("cut off", kind="connection", request_id="r7", lost=lost)
     with pytest.raises(ModelFailure):
         ask(counted, PlayedModel("big", [failure]))
-    assert counted.spent_usd == pytest.approx(spent)
+    assert counted.account.spent_usd == pytest.approx(spent)
     assert events[-1] == CallSettled(
         "t1",
         1,
@@ -252,7 +252,7 @@ def test_a_reply_without_a_count_keeps_its_reserve_as_spent() -> None:
     reserved = next(event for event in events if isinstance(event, CallReserved))
     settled = next(event for event in events if isinstance(event, CallSettled))
     assert settled.lost
-    assert counted.spent_usd == reserved.usd > 0
+    assert counted.account.spent_usd == reserved.usd > 0
 
 
 def test_what_a_reply_waited_for_failed_attempts_is_no_model_time() -> None:

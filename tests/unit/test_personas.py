@@ -10,6 +10,7 @@ from runner.agent.delegate import delegate_tool
 from runner.agent.editor import editor_tool
 from runner.agent.loop import Outcome, Seated, run_agent
 from runner.agent.meter import Meter
+from runner.budget import Account
 from runner.config.rates import load_cards
 from runner.config.settings import ROOT
 from runner.config.tasks import Create, Edit, Solution
@@ -78,7 +79,7 @@ class Table:
         self.repository = Repository()
         self.events: list[Event] = []
         card = load_cards(ROOT / "runner" / "rates")["list-2026-11"]
-        self.meter = Meter("t", card, 100.0, 600.0, self.events.append)
+        self.meter = Meter("t", card, Account("trial", 100.0), 600.0, self.events.append)
         self._server = server
         self._persona = persona
         self._executor = executor

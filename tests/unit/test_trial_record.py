@@ -87,7 +87,7 @@ def test_the_published_criterion_is_kept_beside_the_verdict(
 ) -> None:
     ended = Stage(own_harness=own)()
     assert (ended.success, ended.harness_green) == (True, green)
-    assert ended.detail == {"harness": detail}
+    assert ended.detail["harness"] == detail
 
 
 def test_the_change_is_kept_before_anything_is_judged() -> None:

@@ -1,90 +1,31 @@
 """One trial, from a fresh container to a verdict, with everything on record."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from runner.agent.bash import bash_tool
 from runner.agent.delegate import delegate_tool
 from runner.agent.editor import editor_tool
 from runner.agent.loop import Ending, Outcome, Scribe, Seated, run_agent
 from runner.agent.meter import Meter
-from runner.config.arms import Arm, Seat
-from runner.config.rates import RateCard
 from runner.config.tasks import Task
-from runner.errors import LimitReached, OperatorError, Status, ToolError, TrialError
+from runner.errors import (
+    LimitReached,
+    ModelFailure,
+    OperatorError,
+    Status,
+    ToolError,
+    TrialError,
+)
 from runner.events import CheckDone, Phase, Record, TrialEnded, TrialStarted
-from runner.image.states import Tree
 from runner.judge.change import Change, collect
 from runner.judge.checks import Trees
 from runner.judge.judge import Court, json_object, judge
-from runner.types import JsonObject, Model, ProviderKind, Role, Sandbox, Tool, TreeEntry, Verdict
-
-
-@dataclass(frozen=True)
-class TrialSpec:
-    """What is tried: an arm on a task, under which name, at which prices and caps."""
-
-    trial_id: str
-    run_id: str
-    arm: Arm
-    task: Task
-    trial: int
-    attempt: int
-    provider_kind: ProviderKind
-    card: RateCard
-    max_turns: int
-    prompts: "Prompts"
-    manifest: JsonObject
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """System prompts by role; the part common to all roles is in each."""
-
-    solo: str
-    orchestrator: str
-    executor: str
-
-    def of(self, role: Role) -> str:
-        """The system prompt of a role."""
-        return {"solo": self.solo, "orchestrator": self.orchestrator, "executor": self.executor}[
-            role
-        ]
-
-
-class AgentSandbox(Sandbox, Protocol):
-    """A sandbox that can be brought to rest and looked through."""
-
-    def quiesce(self) -> None:
-        """Kill every process of the agent's and prove that none is left."""
-        ...
-
-    def entries(self) -> Sequence[TreeEntry]:
-        """Everything in the repository but `.git`, links not followed."""
-        ...
-
-
-@dataclass(frozen=True)
-class World:
-    """What a trial needs from outside.
-
-    `open_sandbox(purpose)` gives a fresh container of the task's image (`agent` or `judge`);
-    `open_model(seat, role)` a model that is closed with its context.
-    """
-
-    open_sandbox: Callable[[str], AbstractContextManager[AgentSandbox]]
-    open_model: Callable[[Seat, Role], AbstractContextManager[Model]]
-    pristine: Tree
-    starting: Tree
-    expected_tests: frozenset[str]
-    keep_change: Callable[[Change], None]
-    bash_timeout_s: float
-    bash_timeout_max_s: float
-    judge_timeout_s: float
+from runner.trial.spec import AgentSandbox, TrialSpec, World
+from runner.types import JsonObject, Model, Sandbox, Tool, Verdict
 
 
 @dataclass
@@ -94,6 +35,7 @@ class _Progress:
     began: float = field(default_factory=time.monotonic)
     outcome: Outcome | None = None
     limit: LimitReached | None = None
+    failure: TrialError | None = None
     harness: JsonObject = field(default_factory=dict)
     harness_green: bool = False
     verdict: Verdict = field(default_factory=lambda: Verdict(()))
@@ -103,22 +45,30 @@ class _Progress:
 def run_trial(spec: TrialSpec, world: World, record: Record, scribe: Scribe) -> TrialEnded:
     """Run the trial and give its end, which is on record by then.
 
-    Whatever goes wrong inside a trial becomes its status. An interrupt or an unexpected error
-    is put on record too and then raised; an `OperatorError` (a full disk under the journal) is
-    raised at once, because nothing more can be put on record.
+    Whatever goes wrong inside a trial becomes its status. An interrupt, an `OperatorError` (a
+    full disk) or an unexpected error is put on record too, if anything still can be, and then
+    raised.
     """
     record(started(spec))
-    meter = Meter(spec.trial_id, spec.card, spec.arm.limits.usd, spec.arm.limits.seconds, record)
+    meter = Meter(
+        spec.trial_id,
+        spec.card,
+        world.account,
+        spec.arm.limits.seconds,
+        record,
+        stopped=world.stopped,
+    )
     progress = _Progress()
     try:
         _steps(spec, world, record, scribe, meter, progress)
     except TrialError as error:
+        progress.failure = error
         return _end(spec, record, meter, progress, error.status, str(error))
-    except OperatorError:
-        raise
     except BaseException as error:
-        what = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{error!r}"
-        _end(spec, record, meter, progress, "infra", f"the runner stopped: {what}")
+        said = str(error) if isinstance(error, OperatorError) else repr(error)
+        what = "interrupted" if isinstance(error, KeyboardInterrupt) else said
+        with suppress(OperatorError):  # the journal's own disk may be the full one
+            _end(spec, record, meter, progress, "infra", f"the runner stopped: {what}")
         raise
     status, reason = verdict_status(progress)
     return _end(spec, record, meter, progress, status, reason)
@@ -159,9 +109,9 @@ def _steps(
         sandbox.quiesce()
         change = _change(sandbox, world, spec.task)
         world.keep_change(change)
-        with _phase(spec, record, "harness"), _judging(progress):
+        with meter.place(world.slots), _phase(spec, record, "harness"), _judging(progress):
             _own_harness(sandbox, world.judge_timeout_s, progress)
-    with _phase(spec, record, "judge"), _judging(progress):
+    with meter.place(world.slots), _phase(spec, record, "judge"), _judging(progress):
         progress.verdict = judge(_court(spec, world, change), change)
     for check in progress.verdict.checks:
         record(CheckDone(spec.trial_id, check.name, check.passed, check.detail))
@@ -181,7 +131,12 @@ def _converse(
 ) -> Outcome:
     arm = spec.arm
     hands: list[Tool] = [
-        bash_tool(sandbox, timeout_s=world.bash_timeout_s, timeout_max_s=world.bash_timeout_max_s),
+        bash_tool(
+            sandbox,
+            timeout_s=world.bash_timeout_s,
+            timeout_max_s=world.bash_timeout_max_s,
+            place=lambda: meter.place(world.slots),
+        ),
         editor_tool(sandbox),
     ]
     with world.open_model(arm.lead, arm.lead_role) as lead:
@@ -260,17 +215,29 @@ def _end(
         success=progress.verdict.success,
         harness_green=progress.harness_green,
         iterations=meter.lead_turns,
-        wall_s=time.monotonic() - progress.began,
+        wall_s=time.monotonic() - progress.began - meter.wait_s,
         model_s=meter.model_s,
         tool_s=meter.tool_s,
         judge_s=progress.judge_s,
         wait_s=meter.wait_s,
         ended_at=now(),
         reason=reason,
-        detail={"harness": progress.harness},
+        detail=_detail(meter, progress),
     )
     record(ended)
     return ended
+
+
+def _detail(meter: Meter, progress: _Progress) -> JsonObject:
+    """What a reader of the record may ask next: whose limit, which failure, what waits."""
+    detail: dict[str, object] = {"harness": progress.harness, "waits_s": dict(meter.waits_s)}
+    if progress.limit:
+        detail["limit"] = progress.limit.scope
+    if progress.failure:
+        detail["failure"] = type(progress.failure).__name__
+    if isinstance(progress.failure, ModelFailure):
+        detail["kind"] = progress.failure.kind
+    return detail
 
 
 @contextmanager
