@@ -47,7 +47,7 @@ class CallSettled:
     role: Role
     model: str
     usage: Usage
-    latency_s: float
+    latency_s: float | None  # None: not known, as in data of others
     stop_reason: str | None = None
     request_id: str | None = None
     error: str | None = None
@@ -111,9 +111,9 @@ class TrialEnded:
     harness_green: bool
     iterations: int  # turns of the lead (solo or orchestrator)
     wall_s: float
-    model_s: float
-    tool_s: float
-    judge_s: float
+    model_s: float | None  # of these three, None is one that was not measured
+    tool_s: float | None
+    judge_s: float | None
     wait_s: float
     ended_at: str
     reason: str  # one sentence: why it ended so

@@ -110,7 +110,7 @@ def _died(trial: TrialEvents) -> dict[str, object]:
         "success": False,
         "harness_green": False,
         "iterations": max(turns, default=0),
-        "model_s": sum(call.latency_s for call in trial.settled.values()),
+        "model_s": sum(call.latency_s or 0.0 for call in trial.settled.values()),
         "tool_s": sum(tool.seconds for tool in trial.tools if tool.tool != DELEGATE),
         "reason": DIED,
     }
