@@ -20,7 +20,8 @@ from typing import Self
 from runner.errors import EnvironmentProblem, UsageError
 from runner.events import Event, TrialStarted
 from runner.ledger.codec import encode
-from runner.ledger.journal_format import SCHEMA, Writer, line, read_journal
+from runner.ledger.journal_format import SCHEMA, Writer, read_journal
+from runner.ledger.journal_lines import line
 
 _LOCK_WAIT_S = 0.5  # longer than any reader's glance at the lock
 

@@ -1,8 +1,7 @@
-"""How a journal's lines are written and read."""
+"""What a journal's lines say: events as JSON text and back."""
 
-import io
 import re
-import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -10,9 +9,10 @@ from typing import get_args
 from runner.errors import EnvironmentProblem
 from runner.events import Event
 from runner.ledger.codec import CodecError, decode, encode, kinds
+from runner.ledger.journal_lines import JournalLines
 
 SCHEMA = 1
-_LINE = re.compile(rb'\{"n":(\d+),"crc":"([0-9a-f]{8})","event":(\{.*\})\}', re.ASCII)
+_KIND = re.compile(rb'\{"kind":"(\w+)"[,}]', re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -55,65 +55,59 @@ def from_json(text: str) -> Event:
     return event
 
 
-def line(number: int, text: str) -> bytes:
-    """A journal's line around an event's JSON text."""
-    payload = text.encode("ascii")
-    return b'{"n":%d,"crc":"%08x","event":%s}\n' % (number, zlib.crc32(payload), payload)
-
-
 def read_journal(path: Path) -> JournalContent:
-    """Read a journal, also one that is being written.
+    """Read a journal whole, also one that is being written; for journals of a single trial.
 
     A last line that is torn is left out and reported. Raises `EnvironmentProblem` when the
     file is missing, damaged before its last line (naming the line), or from a newer program.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise EnvironmentProblem(f"cannot read journal {path}: {error.strerror}") from error
-    lines = io.BytesIO(data).readlines()  # splits at \n only, unlike bytes.splitlines
+    lines = JournalLines(path)
     events: list[Event] = []
-    pid, size = None, 0
-    for number, raw in enumerate(lines, start=1):
-        text = _payload(raw, number)
-        if text is None and number == len(lines):
-            break
-        record = _record(path, number, text)
-        size += len(raw)
+    pid = None
+    for record in records(lines):
         if isinstance(record, Writer):
             pid = record.pid
         else:
             events.append(record)
-    whole = data[:size].count(b"\n")
-    torn = data[size:] if size < len(data) or not data else None
-    return JournalContent(tuple(events), torn, whole, size, pid)
+    return JournalContent(tuple(events), lines.torn, lines.lines, lines.offset, pid)
 
 
-def _payload(raw: bytes, number: int) -> str | None:
-    """The event's text; None when the line is not whole."""
-    found = _LINE.fullmatch(raw[:-1]) if raw.endswith(b"\n") else None
-    if not found or int(found[1]) != number or int(found[2], 16) != zlib.crc32(found[3]):
-        return None
-    return found[3].decode("ascii")
+def records(lines: JournalLines, skip: frozenset[str] = frozenset()) -> Iterator[Event | Writer]:
+    """The records of these lines one by one, but for those of the kinds to `skip`.
+
+    Raises:
+        EnvironmentProblem: as `read_journal` does.
+    """
+    for text in lines:
+        if skip and lines.lines > 1 and kind_of(text) in skip:
+            continue
+        yield record(lines.path, lines.lines, text)
 
 
-def _record(path: Path, number: int, text: str | None) -> Event | Writer:
-    if text is None:
-        raise EnvironmentProblem(
-            f"journal {path} is damaged at line {number}: restore the file from a copy, or move "
-            "it away and rebuild the database without it (runner status --rebuild)"
-        )
+def kind_of(text: bytes) -> str:
+    """The name of the event's class; empty when the text does not begin with it."""
+    found = _KIND.match(text)
+    return found[1].decode() if found else ""
+
+
+def record(path: Path, number: int, text: bytes) -> Event | Writer:
+    """What a line's text says.
+
+    Raises:
+        EnvironmentProblem: it is no record this program knows, or the first one is no header;
+            names the file and the line.
+    """
     try:
-        record: Event | Writer = decode(text, _KINDS)
-    except CodecError as error:
+        found: Event | Writer = decode(text.decode("ascii"), _KINDS)
+    except (CodecError, UnicodeDecodeError) as error:
         raise EnvironmentProblem(
             f"journal {path}, line {number}: {error}; was it written by a newer runner?"
         ) from error
-    if isinstance(record, Writer) and record.schema > SCHEMA:
+    if isinstance(found, Writer) and found.schema > SCHEMA:
         raise EnvironmentProblem(
-            f"journal {path}, line {number}: written by a newer runner (format {record.schema}, "
+            f"journal {path}, line {number}: written by a newer runner (format {found.schema}, "
             f"this one knows {SCHEMA}): update the runner"
         )
-    if number == 1 and not isinstance(record, Writer):
+    if number == 1 and not isinstance(found, Writer):
         raise EnvironmentProblem(f"journal {path} does not begin with its header")
-    return record
+    return found

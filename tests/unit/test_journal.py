@@ -12,7 +12,8 @@ from runner.errors import EnvironmentProblem, UsageError
 from runner.events import CallReserved, CheckDone, Phase, TrialStarted
 from runner.ledger.codec import CodecError
 from runner.ledger.journal import Journal, holder
-from runner.ledger.journal_format import line, read_journal, to_json
+from runner.ledger.journal_format import read_journal, to_json
+from runner.ledger.journal_lines import line
 
 BEGINS = TrialStarted("t1", "r1", "C", "T3", 0, 1, "scripted", "2026-11-23T10:00:00Z", {})
 RESERVED = CallReserved("t1", 1, 1, "orchestrator", "m", 0.3)

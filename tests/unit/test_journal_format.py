@@ -17,7 +17,8 @@ from runner.events import (
 )
 from runner.ledger.codec import CodecError
 from runner.ledger.journal import Journal
-from runner.ledger.journal_format import from_json, line, read_journal, to_json
+from runner.ledger.journal_format import from_json, read_journal, to_json
+from runner.ledger.journal_lines import line
 from runner.types import Usage
 
 EVENTS: tuple[Event, ...] = (

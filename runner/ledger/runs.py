@@ -1,0 +1,194 @@
+"""A run's journal read for going on with it: what was tried, how it ended, what it cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from runner.config.rates import RateCard
+from runner.errors import EnvironmentProblem
+from runner.events import (
+    AttemptIssued,
+    CallReserved,
+    CallSettled,
+    Event,
+    RunStarted,
+    SessionEnded,
+    SessionStarted,
+    TrialEnded,
+    TrialStarted,
+)
+from runner.ledger.journal_format import Writer, records
+from runner.ledger.journal_lines import JournalLines
+from runner.types import JsonObject, ProviderKind
+
+_NO_MATTER = frozenset({"ToolUsed", "Phase", "Waited", "CheckDone"})
+_KEPT = ("limit", "failure", "kind")  # of a trial's `detail`: the rest is long, trials are many
+
+
+@dataclass(frozen=True)
+class AttemptRecord:
+    """An attempt on record. `usd` is what it counts for in its arm's spending.
+
+    Of `ended.detail` only `limit`, `failure` and `kind` are kept.
+    An attempt that has no end and is not under way in a live process was broken off: it is on
+    record, with what it spent, and is no result.
+    """
+
+    trial_id: str
+    arm: str
+    task: str
+    trial: int
+    attempt: int
+    started: bool
+    ended: TrialEnded | None
+    usd: float
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as its journal has it.
+
+    `n`, `fixed` and `seed` are the last session's (0, False, 0 before the first), `ended` is
+    the last session's end, None when it has none. `attempts` come in the order they were issued
+    or, where that is not on record, began. `spent_usd` is by arm.
+    """
+
+    run_id: str
+    provider_kind: ProviderKind
+    lock: JsonObject
+    n: int
+    fixed: bool
+    seed: int
+    sessions: int
+    ended: SessionEnded | None
+    attempts: Sequence[AttemptRecord]
+    spent_usd: Mapping[str, float]
+
+
+def read_run(path: Path, card: RateCard) -> RunRecord:
+    """Read a run's journal as a stream, priced by `card`, in USD.
+
+    A settled call counts by its tokens; one that is lost, never settled, or came without its
+    tokens counts by its reserve. What was set aside for an attempt as a whole counts until the
+    attempt's end is on record.
+
+    Raises:
+        EnvironmentProblem: the file cannot be read, is damaged (naming the line), from a newer
+            program, or not a run's.
+        UsageError: the card has no price for a model that was called.
+    """
+    run = _Run(card)
+    lines = JournalLines(path)
+    for record in records(lines, skip=_NO_MATTER):
+        if not isinstance(record, Writer):
+            try:
+                run.add(record)
+            except KeyError as error:
+                raise EnvironmentProblem(
+                    f"journal {path}, line {lines.lines}: trial {error.args[0]} has not begun, "
+                    "or has ended"
+                ) from None
+    if run.started is None:
+        raise EnvironmentProblem(f"journal {path} is not a matrix run's: it names no run")
+    return run.record(run.started)
+
+
+@dataclass
+class _Attempt:
+    """An attempt while its events come in."""
+
+    arm: str
+    task: str
+    trial: int
+    attempt: int
+    issued_usd: float = 0.0
+    began: bool = False
+    ended: TrialEnded | None = None
+    settled_usd: float = 0.0
+    reserves: dict[int, float] = field(default_factory=dict)  # of calls not settled, by seq
+
+    @property
+    def usd(self) -> float:
+        aside = 0.0 if self.ended else self.issued_usd
+        return aside + self.settled_usd + sum(self.reserves.values())
+
+
+class _Run:
+    """Takes a run's events in order."""
+
+    def __init__(self, card: RateCard) -> None:
+        self.started: RunStarted | None = None
+        self._card = card
+        self._sessions = 0
+        self._session: SessionStarted | None = None
+        self._ended: SessionEnded | None = None
+        self._attempts: dict[str, _Attempt] = {}
+        self._open: dict[str, _Attempt] = {}
+
+    def add(self, event: Event) -> None:
+        """Raises `KeyError` for a trial that has not begun or has ended."""
+        match event:
+            case CallReserved():
+                self._open[event.trial_id].reserves[event.seq] = event.usd
+            case CallSettled():
+                self._settle(self._open[event.trial_id], event)
+            case AttemptIssued() | TrialStarted():
+                self._begin(event)
+            case TrialEnded():
+                detail = {key: event.detail[key] for key in _KEPT if key in event.detail}
+                self._open.pop(event.trial_id).ended = replace(event, detail=detail)
+            case RunStarted():
+                self.started = event
+            case SessionStarted():
+                self._sessions += 1
+                self._session, self._ended = event, None
+            case SessionEnded():
+                self._ended = event
+
+    def _begin(self, event: AttemptIssued | TrialStarted) -> None:
+        attempt = self._attempts.get(event.trial_id)
+        if attempt is None:
+            attempt = _Attempt(event.arm, event.task, event.trial, event.attempt)
+            self._attempts[event.trial_id] = attempt
+        if isinstance(event, AttemptIssued):
+            attempt.issued_usd += event.usd
+        else:
+            attempt.began = True
+            self._open[event.trial_id] = attempt
+
+    def _settle(self, attempt: _Attempt, call: CallSettled) -> None:
+        if call.lost or call.detail.get("usage_missing"):
+            return  # its reserve stays
+        attempt.reserves.pop(call.seq, None)
+        attempt.settled_usd += self._card.usd(call.model, call.usage)
+
+    def record(self, started: RunStarted) -> RunRecord:
+        """All that came in."""
+        spent: dict[str, float] = {}
+        for attempt in self._attempts.values():
+            spent[attempt.arm] = spent.get(attempt.arm, 0.0) + attempt.usd
+        session = self._session
+        return RunRecord(
+            run_id=started.run_id,
+            provider_kind=started.provider_kind,
+            lock=started.lock,
+            n=session.n if session else 0,
+            fixed=session.fixed if session else False,
+            seed=session.seed if session else 0,
+            sessions=self._sessions,
+            ended=self._ended,
+            attempts=tuple(
+                AttemptRecord(
+                    trial_id=trial_id,
+                    arm=each.arm,
+                    task=each.task,
+                    trial=each.trial,
+                    attempt=each.attempt,
+                    started=each.began,
+                    ended=each.ended,
+                    usd=each.usd,
+                )
+                for trial_id, each in self._attempts.items()
+            ),
+            spent_usd=spent,
+        )
