@@ -19,6 +19,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -41,10 +42,11 @@ Pins = dict[str, str]
 
 
 def wanted() -> tuple[Requirement, ...]:
-    """What the project asks for: to run, to develop and to build itself."""
+    """What the project asks for: to run, with every extra, to develop and to build itself."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     lines = (
         *project["project"]["dependencies"],
+        *chain.from_iterable(project["project"]["optional-dependencies"].values()),
         *project["dependency-groups"]["dev"],
         *project["build-system"]["requires"],
     )
