@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner.config.arms import Arm
 from runner.config.rates import RateCard
-from runner.config.settings import ROOT
+from runner.config.settings import ROOT, Settings
 from runner.sandbox.limits import host_settings
 from runner.types import JsonObject
 from runner.wiring import Bench, Players, sandbox_limits
@@ -47,16 +47,26 @@ def manifest(
         "persona": players.script,
         "servers": servers(bench, arm) if players.kind == "live" else {},
         "engine": asdict(bench.about),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": versions(),
         "source_sha256": files_digest(ROOT / "runner"),
         "python": platform.python_version(),
-        "timeouts_s": {
-            "bash": settings.bash_timeout_s,
-            "bash_max": settings.bash_timeout_max_s,
-            "judge": settings.judge_timeout_s,
-            "call": settings.call_timeout_s,
-            "call_deadline": settings.call_deadline_s,
-        },
+        "timeouts_s": timeouts(settings),
+    }
+
+
+def versions() -> Mapping[str, str]:
+    """The packages whose behaviour a trial depends on."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def timeouts(settings: Settings) -> Mapping[str, float]:
+    """The seconds after which something is given up."""
+    return {
+        "bash": settings.bash_timeout_s,
+        "bash_max": settings.bash_timeout_max_s,
+        "judge": settings.judge_timeout_s,
+        "call": settings.call_timeout_s,
+        "call_deadline": settings.call_deadline_s,
     }
 
 

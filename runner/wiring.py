@@ -229,6 +229,12 @@ def open_players(players: Players, bench: Bench, trial_id: str) -> Iterator[Open
         yield open_scripted
 
 
+def secrets(settings: Settings) -> list[str]:
+    """What must never be on record."""
+    key = settings.anthropic_api_key
+    return [key.get_secret_value()] if key else []
+
+
 def live_connection(settings: Settings) -> Connection:
     """How to reach the vendors."""
     key = settings.anthropic_api_key

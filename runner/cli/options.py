@@ -28,6 +28,37 @@ def whole(least: int) -> Callable[[str], int]:
     return read
 
 
+def usd(text: str) -> float:
+    """A reader of an amount of money above 0; argparse shows what it raises."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = 0.0
+    if not 0 < amount < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not an amount in USD above 0")
+    return amount
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A reader of names with commas between them, each once; argparse shows what it raises."""
+    found = tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+    if not found:
+        raise argparse.ArgumentTypeError(f"'{text}' names nothing")
+    return found
+
+
+def flag(parser: argparse.ArgumentParser, name: str, *, help: str) -> None:
+    """Declare `--name`, which NAME=1 in the environment sets too."""
+    variable = name.upper().replace("-", "_")
+    given = os.environ.get(variable, "").strip().lower()
+    parser.add_argument(
+        f"--{name}",
+        action="store_true",
+        default=given not in ("", "0", "no", "false"),
+        help=f"{help} (or {variable}=1 in the environment)",
+    )
+
+
 def add(
     parser: argparse.ArgumentParser,
     name: str,
@@ -40,7 +71,9 @@ def add(
     """Declare `--name VALUE`, with the environment variable NAME as its default."""
     variable = name.upper().replace("-", "_")
     given = os.environ.get(variable) or None
+    short = ("-n",) if name == "n" else ()
     parser.add_argument(
+        *short,
         f"--{name}",
         type=read,
         default=given if given is not None else default,

@@ -43,9 +43,13 @@ class ExecutorSeat:
 
 @strict_dataclass(frozen=True, config=STRICT)
 class Limits:
-    """What ends a trial early: USD at the trial's card, and seconds of wall time."""
+    """What ends a trial early: USD at the trial's card, and seconds of its own time.
+
+    `call_usd` is the most that one call may cost in the worst case.
+    """
 
     usd: float = Field(default=10.0, gt=0)
+    call_usd: float | None = Field(default=None, gt=0)
     seconds: float = Field(default=5400.0, gt=0)
 
 
@@ -79,6 +83,12 @@ class Arm:
     def models(self) -> tuple[str, ...]:
         """Every model the arm may call; each needs a price."""
         return (self.lead.model, *((self.executor.model,) if self.executor else ()))
+
+    @property
+    def local_models(self) -> int:
+        """How many places on a local model it takes while it runs."""
+        seats = (self.lead, *((self.executor,) if self.executor else ()))
+        return int(any(seat.provider == "ollama" for seat in seats))
 
     def max_turns(self, task_id: str) -> int:
         """The lead's cap of turns on a task."""

@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     call_timeout_s: float = Field(default=600.0, gt=0)  # one request to a model
     call_deadline_s: float = Field(default=1200.0, gt=0)  # one call with all its retries
 
+    slots: int | None = Field(default=None, ge=1)  # heavy commands at once; default: by CPUs
+    ollama_slots: int = Field(default=1, ge=1)  # trials at once that use the local model
+    engine_wait_s: float = Field(default=120.0, ge=0)  # for an engine that restarts
+
     cpus: float = Field(default=2.0, gt=0)
     memory_mb: int = Field(default=4096, ge=512)
     pids: int = Field(default=256, ge=64)

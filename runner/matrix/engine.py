@@ -77,12 +77,19 @@ class Broken:
 Outcome = Done | Lost | Broken
 
 
+@dataclass(frozen=True)
+class StopAsked:
+    """Somebody asked for the run to stop; it comes through `outcomes` to wake the driver."""
+
+    reason: str
+
+
 class TrialEngine(Protocol):
     """Runs attempts and says how they ended, in whatever order, through `outcomes`."""
 
     @property
-    def outcomes(self) -> "SimpleQueue[Outcome]":
-        """One outcome for each attempt submitted."""
+    def outcomes(self) -> "SimpleQueue[Outcome | StopAsked]":
+        """One outcome for each attempt submitted; a wish to stop is put in by others."""
         ...
 
     def capacity(self) -> Capacity:

@@ -112,6 +112,15 @@ def connect(timeout_s: float = 60.0) -> Engine:
     return engine
 
 
+def answers(engine: Engine) -> bool:
+    """Whether the engine is there at this moment."""
+    try:
+        with engine.translated("answer"):
+            return bool(engine.client.ping())
+    except (SandboxFailure, EnvironmentProblem):
+        return False
+
+
 def engine_info(engine: Engine) -> EngineInfo:
     """Ask the engine about itself. Raises `EnvironmentProblem`."""
     with engine.translated("describe itself", EnvironmentProblem):

@@ -105,6 +105,8 @@ def _steps(
             try:
                 progress.outcome = _converse(spec, world, sandbox, meter, scribe)
             except LimitReached as limit:
+                if limit.scope in ("arm", "run"):
+                    raise  # cut short by what others spent: there is nothing to judge
                 progress.limit = limit
         sandbox.quiesce()
         change = _change(sandbox, world, spec.task)
@@ -231,12 +233,13 @@ def _end(
 def _detail(meter: Meter, progress: _Progress) -> JsonObject:
     """What a reader of the record may ask next: whose limit, which failure, what waits."""
     detail: dict[str, object] = {"harness": progress.harness, "waits_s": dict(meter.waits_s)}
-    if progress.limit:
-        detail["limit"] = progress.limit.scope
-    if progress.failure:
-        detail["failure"] = type(progress.failure).__name__
-    if isinstance(progress.failure, ModelFailure):
-        detail["kind"] = progress.failure.kind
+    ended_by = progress.limit or progress.failure
+    if isinstance(ended_by, LimitReached):
+        detail["limit"] = ended_by.scope
+    elif ended_by:
+        detail["failure"] = type(ended_by).__name__
+    if isinstance(ended_by, ModelFailure):
+        detail["kind"] = ended_by.kind
     return detail
 
 

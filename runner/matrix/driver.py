@@ -1,0 +1,191 @@
+"""The one loop of a run: hand out attempts, count what comes back, stop when told or done.
+
+It alone issues attempts, keeps the tallies and decides when the run pauses; whatever runs the
+attempts (threads here, other machines) only says how they ended.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from runner.budget import Account
+from runner.errors import LimitReached, OperatorError
+from runner.events import AttemptIssued, Record, TrialEnded
+from runner.matrix.engine import (
+    Attempt,
+    Broken,
+    Cell,
+    Done,
+    Lost,
+    Need,
+    Outcome,
+    StopAsked,
+    TrialEngine,
+)
+from runner.matrix.schedule import (
+    INFRA_TRIES,
+    Goal,
+    Tally,
+    came_back,
+    counts,
+    issued,
+    next_attempt,
+    reached,
+)
+from runner.models.failures import pauses_run
+
+Why = Literal["complete", "budget", "environment", "stopped"]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a session ended, in one word for the exit code and one sentence for a person."""
+
+    why: Why
+    reason: str
+    error: BaseException | None = None
+
+
+@dataclass
+class Session:
+    """What one session of a run works with. `accounts` are the arms' own, by id."""
+
+    run_id: str
+    goal: Goal
+    state: Mapping[Cell, Tally]
+    accounts: Mapping[str, Account]
+    needs: Mapping[str, Need]  # by arm
+    engine: TrialEngine
+    record: Record
+    notice: Callable[[Outcome], None] = lambda outcome: None
+    in_flight: dict[str, tuple[Attempt, float]] = field(default_factory=dict)
+    spent_arms: set[str] = field(default_factory=set)  # arms whose own limit is reached
+
+
+def drive(session: Session) -> Ending:
+    """Run until every cell has what it needs, or until something says stop.
+
+    All that is in flight is waited for before this returns. Raises what `record` raises.
+    """
+    ending: Ending | None = None
+    while True:
+        if ending is None:
+            ending = _issue(session)
+        if not session.in_flight:
+            return ending or _nothing_left(session)
+        outcome = session.engine.outcomes.get()
+        stop = _take(session, outcome)
+        if stop and ending is None:
+            ending = stop
+            session.engine.request_stop(stop.reason)
+
+
+def _issue(session: Session) -> Ending | None:
+    """Hand out attempts as long as there is room and money; says so when there is no money."""
+    while True:
+        room = session.engine.capacity()
+        if len(session.in_flight) >= room.trials:
+            return None
+        gpus = sum(_need(session, attempt.cell).gpu for attempt, _ in session.in_flight.values())
+
+        def fits(cell: Cell, free: int = room.gpus - gpus) -> bool:
+            return cell.arm not in session.spent_arms and _need(session, cell).gpu <= free
+
+        attempt = next_attempt(session.run_id, session.goal, session.state, fits)
+        if attempt is None:
+            return None
+        try:
+            usd = session.engine.reserve_usd(attempt)
+            if not session.accounts[attempt.cell.arm].try_reserve(usd):
+                return None  # money of attempts in flight may come back
+        except LimitReached as limit:
+            if limit.scope != "arm":
+                return Ending("budget", str(limit))
+            session.spent_arms.add(attempt.cell.arm)
+            continue
+        _submit(session, attempt, usd)
+
+
+def _submit(session: Session, attempt: Attempt, usd: float) -> None:
+    cell = attempt.cell
+    session.record(
+        AttemptIssued(
+            session.run_id,
+            attempt.trial_id,
+            cell.arm,
+            cell.task,
+            attempt.trial,
+            attempt.attempt,
+            usd,
+        )
+    )
+    issued(session.state[cell], attempt)
+    session.in_flight[attempt.trial_id] = (attempt, usd)
+    session.engine.submit(attempt, _need(session, cell))
+
+
+def _take(session: Session, outcome: Outcome | StopAsked) -> Ending | None:
+    """Count one outcome; says why the run has to end, if it has."""
+    if isinstance(outcome, StopAsked):
+        return Ending("stopped", outcome.reason)
+    attempt, reserved = session.in_flight.pop(outcome.attempt.trial_id)
+    tally = session.state[attempt.cell]
+    account = session.accounts[attempt.cell.arm]
+    session.notice(outcome)
+    match outcome:
+        case Done(ended=ended, spent_usd=spent):
+            if reserved:
+                account.settle(reserved, spent)
+            came_back(tally, attempt, ended)
+            return _after(session, attempt, ended)
+        case Lost(reason=reason):
+            account.settle(reserved, reserved)
+            came_back(tally, attempt, None)
+            return _too_often(tally, attempt, reason)
+        case Broken(error=error):
+            account.settle(reserved, 0.0)
+            came_back(tally, attempt, None)
+            if not isinstance(error, OperatorError):
+                raise error
+            return Ending("environment", str(error), error)
+
+
+def _after(session: Session, attempt: Attempt, ended: TrialEnded) -> Ending | None:
+    """What an attempt's end means for the run."""
+    limit = ended.detail.get("limit")
+    if limit == "run":
+        return Ending("budget", ended.reason)
+    if limit == "arm":
+        session.spent_arms.add(attempt.cell.arm)
+        return None
+    if counts(ended):
+        return None
+    kind = ended.detail.get("kind")
+    if isinstance(kind, str) and pauses_run(kind):
+        return Ending("environment", ended.reason)
+    return _too_often(session.state[attempt.cell], attempt, ended.reason)
+
+
+def _too_often(tally: Tally, attempt: Attempt, reason: str) -> Ending | None:
+    if tally.tries.get(attempt.trial, 0) < INFRA_TRIES:
+        return None
+    return Ending(
+        "environment",
+        f"{attempt.trial_id} is the {INFRA_TRIES}rd attempt at its trial that failed for no fault "
+        f"of the arm's: {reason}",
+    )
+
+
+def _nothing_left(session: Session) -> Ending:
+    """Nothing is in flight and nothing more may begin: is it done, or is it the money?"""
+    short = [cell for cell in session.goal.cells if not reached(session.goal, session.state[cell])]
+    if not short:
+        return Ending("complete", "every cell has what it needs")
+    arms = sorted({cell.arm for cell in short})
+    if set(arms) <= session.spent_arms:
+        return Ending("budget", f"the limit of arm {', '.join(arms)} is reached")
+    return Ending("environment", f"no room for arm {', '.join(arms)}: the engine offers no slot")
+
+
+def _need(session: Session, cell: Cell) -> Need:
+    return session.needs[cell.arm]

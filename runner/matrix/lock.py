@@ -1,0 +1,143 @@
+"""What a run's id stands for: two runs with one id are made of the same things.
+
+Rows of one run may be compared with each other because nothing they are made of changed in
+between; a run that is taken up again with anything changed is refused, with the difference.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from runner.config.arms import Arm
+from runner.config.rates import RateCard
+from runner.config.settings import ROOT
+from runner.errors import UsageError
+from runner.events import RunStarted, SessionEnded
+from runner.image.build import ImageRef
+from runner.ledger.journal_format import read_journal
+from runner.manifest import digest, files_digest, timeouts, versions
+from runner.matrix.schedule import Goal
+from runner.types import JsonObject
+from runner.wiring import Bench, Players, sandbox_limits
+
+ID_DIGITS = 10
+_SHOWN = 12
+
+
+def run_lock(
+    goal: Goal,
+    arms: Mapping[str, Arm],
+    benches: Mapping[str, Bench],
+    players: Players,
+    card: RateCard,
+    max_turns: Mapping[str, int],
+) -> JsonObject:
+    """All that must not change within a run, JSON-able; keyed so that a difference reads well.
+
+    `n`, jobs and budgets are not in it: a run may go further, faster or dearer later. `max_turns`
+    is by "arm/task". An image counts by what went into it, since a rebuilt one gets a new id.
+    """
+    bench = next(iter(benches.values()))
+    models = {model for arm in arms.values() for model in arm.models}
+    return {
+        "models": players.kind if players.script is None else f"{players.kind}:{players.script}",
+        "arms": {arm.id: asdict(arm) for arm in arms.values()},
+        "max_turns": dict(max_turns),
+        "tasks": {task: files_digest(each.task.folder) for task, each in benches.items()},
+        "prompts": asdict(bench.catalogue.prompts),
+        "images": {task: image_key(each.image) for task, each in benches.items()},
+        "card": {"id": card.id, **{model: asdict(card.rate(model)) for model in sorted(models)}},
+        "code": files_digest(ROOT / "runner"),
+        "packages": versions(),
+        "container": asdict(sandbox_limits(bench.settings)),
+        "timeouts_s": timeouts(bench.settings),
+        "sampling": {"fixed": goal.fixed, "seed": goal.seed},
+    }
+
+
+def image_key(image: ImageRef) -> str:
+    """What went into an image, as its labels say."""
+    return f"{image.labels.get('runner.image.key')} {image.labels.get('runner.image.tree')}"
+
+
+def run_id(kind: str, lock: JsonObject) -> str:
+    """The id of a run made of these things, such as `live-3f2a91c07b`."""
+    return f"{kind}-{digest(_text(lock))[:ID_DIGITS]}"
+
+
+def differences(old: JsonObject, new: JsonObject) -> list[str]:
+    """What is not the same, one line each: `arms.C.limits.usd: 10.0 -> 5.0`."""
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    return [
+        f"{key}: {_short(before.get(key))} -> {_short(after.get(key))}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def check_lock(path: Path, old: JsonObject, new: JsonObject) -> None:
+    """Raise `UsageError` with the difference when a run cannot go on with what there is now."""
+    old = json.loads(_text(old))
+    if lines := differences(old, json.loads(_text(new))):
+        more = [f"... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        shown = "\n  ".join((*lines[:_SHOWN], *more))
+        raise UsageError(
+            f"run {path.stem} was made of other things:\n  {shown}\n"
+            "restore them to go on with it, or start a new run with --new"
+        )
+
+
+def unfinished(folder: Path, kind: str) -> Iterator[tuple[Path, JsonObject]]:
+    """Runs of this kind that are not complete: their journals and locks.
+
+    Raises `EnvironmentProblem` when a journal is damaged.
+    """
+    for path in sorted(folder.glob(f"{kind}-*.jsonl")):
+        if started := first_event(path):
+            ends = [e for e in read_journal(path).events if isinstance(e, SessionEnded)]
+            if not ends or ends[-1].state != "complete":
+                yield path, started.lock
+
+
+def first_event(path: Path) -> RunStarted | None:
+    """A journal's RunStarted, None when it is a single trial's."""
+    with path.open("rb") as file:
+        head = [file.readline() for _ in range(2)][-1]
+    if b'"kind":"RunStarted"' not in head[:200]:
+        return None
+    found = [event for event in read_journal(path).events if isinstance(event, RunStarted)]
+    return found[0] if found else None
+
+
+def same_question(old: JsonObject, new: JsonObject) -> bool:
+    """Whether two runs ask the same: the same models, arms and tasks by name."""
+    return all(_names(old.get(key)) == _names(new.get(key)) for key in ("models", "arms", "tasks"))
+
+
+def _names(value: object) -> object:
+    return sorted(value) if isinstance(value, Mapping) else value
+
+
+def _leaves(value: object, place: str = "") -> Iterable[tuple[str, object]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{place}.{key}" if place else str(key))
+    else:
+        yield place, value
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return (
+        text
+        if len(text) <= 40
+        else f"{text[:24]}... ({hashlib.sha256(text.encode()).hexdigest()[:8]})"
+    )
+
+
+def _text(lock: JsonObject) -> str:
+    return json.dumps(lock, sort_keys=True)

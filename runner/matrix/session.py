@@ -1,0 +1,117 @@
+"""A session of a run: its journal taken up, its record read, its goal set."""
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.budget import Account
+from runner.config.rates import RateCard
+from runner.errors import UsageError
+from runner.events import Record, RunStarted, SessionEnded, SessionStarted
+from runner.ledger.journal import Journal
+from runner.ledger.runs import RunRecord, read_run
+from runner.matrix.driver import Ending
+from runner.matrix.engine import Cell
+from runner.matrix.lock import check_lock, first_event, run_id, same_question, unfinished
+from runner.matrix.schedule import Goal, Past
+from runner.trial.run import now
+from runner.types import JsonObject, ProviderKind
+
+
+@dataclass(frozen=True)
+class Money:
+    """The limits of a session in USD; None is no limit."""
+
+    run_usd: float | None
+    arm_usd: float | None
+
+    def accounts(self, arms: tuple[str, ...], spent: Mapping[str, float]) -> dict[str, Account]:
+        """An account for each arm, all drawing on the run's; `spent` is by arm, so far."""
+        run = Account("run", self.run_usd, spent_usd=sum(spent.values()))
+        return {arm: Account("arm", self.arm_usd, run, spent.get(arm, 0.0)) for arm in arms}
+
+
+def pick_journal(
+    folder: Path, kind: ProviderKind, lock: JsonObject, *, asked: str | None, new: bool
+) -> Path:
+    """The journal of the run to take up, or of a new one, which is not there yet.
+
+    `asked` names a run; `new` asks for a new one even where an old one could go on.
+
+    Raises:
+        UsageError: the run asked for is not there, or a run that asks the same question is
+            not finished and was made of other things; the message shows the difference.
+    """
+    if asked:
+        path = folder / f"{asked}.jsonl"
+        if not path.is_file() or (started := first_event(path)) is None:
+            raise UsageError(f"there is no run '{asked}' in {folder}; `runner status` lists them")
+        check_lock(path, started.lock, lock)
+        return path
+    path = folder / f"{run_id(kind, lock)}.jsonl"
+    if new:
+        return _unused(path)
+    if path.exists():
+        return path
+    for other, old in unfinished(folder, kind):
+        if same_question(old, lock):
+            check_lock(other, old, lock)
+    return path
+
+
+def _unused(path: Path) -> Path:
+    number = 1
+    found = path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}.jsonl")
+    return found
+
+
+@contextmanager
+def taken_up(
+    path: Path, kind: ProviderKind, lock: JsonObject, card: RateCard
+) -> Iterator[tuple[Journal, RunRecord]]:
+    """The run's journal, open for writing, and what it holds; a new run is begun.
+
+    Raises:
+        EnvironmentProblem: another process has it, or it is damaged.
+    """
+    fresh = not path.exists()
+    with Journal.create(path) if fresh else Journal.resume(path) as journal:
+        if fresh:
+            journal.append(RunStarted(path.stem, kind, lock, now()))
+        yield journal, read_run(path, card)
+
+
+def past(run: RunRecord) -> list[Past]:
+    """The attempts of earlier sessions."""
+    return [
+        Past(Cell(each.arm, each.task), each.trial, each.attempt, each.ended)
+        for each in run.attempts
+    ]
+
+
+def begin(record: Record, run: str, goal: Goal, jobs: int, money: Money) -> None:
+    """Put the session's beginning on record."""
+    record(
+        SessionStarted(
+            run_id=run,
+            n=goal.n,
+            fixed=goal.fixed,
+            seed=goal.seed,
+            jobs=jobs,
+            budget_usd=money.run_usd,
+            arm_budget_usd=money.arm_usd,
+            host=socket.gethostname(),
+            started_at=now(),
+        )
+    )
+
+
+def finish(record: Record, run: str, ending: Ending) -> None:
+    """Put the session's end on record."""
+    state = "complete" if ending.why == "complete" else "paused"
+    record(SessionEnded(run, state, ending.reason, now()))

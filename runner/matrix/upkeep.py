@@ -1,0 +1,47 @@
+"""Keeps the database up to date while a run goes on, without holding the run up."""
+
+from collections.abc import Callable
+from threading import Event, Thread
+
+from runner.errors import EnvironmentProblem
+
+
+class Upkeep:
+    """Calls `sync` in a thread of its own after each `due()`, once for all that came meanwhile.
+
+    A database that somebody else holds is no reason to stop a run: the journal has it all, and
+    the next call tries again. `told` hears of a problem once, until it is mended.
+    """
+
+    def __init__(self, sync: Callable[[], object], told: Callable[[str], None]) -> None:
+        self._sync = sync
+        self._told = told
+        self._due = Event()
+        self._over = False
+        self._silent = False
+        self._thread = Thread(target=self._work, name="upkeep", daemon=True)
+        self._thread.start()
+
+    def due(self) -> None:
+        """Something was put in the journal that the database should have."""
+        self._due.set()
+
+    def close(self) -> None:
+        """Finish what is under way; nothing more is begun."""
+        self._over = True
+        self._due.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            self._due.wait()
+            self._due.clear()
+            if self._over:
+                return
+            try:
+                self._sync()
+                self._silent = False
+            except EnvironmentProblem as problem:
+                if not self._silent:
+                    self._told(f"{problem} (the run goes on: its journal has everything)")
+                self._silent = True
