@@ -4,7 +4,6 @@ The journal says what happened and what it cost; the transcript is for people wh
 along. No verdict and no sum depends on it.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,10 +13,8 @@ from typing import Self
 
 from runner.errors import EnvironmentProblem, UsageError
 from runner.ledger.codec import CodecError, decode, encode, kinds
+from runner.ledger.secrets import hider
 from runner.types import Role, ToolCall, ToolSpec, Usage
-
-_HIDDEN = "[key removed]"
-_SHORTEST_SECRET = 8  # below that, hiding would eat ordinary words
 
 
 @dataclass(frozen=True)
@@ -92,9 +89,7 @@ class TranscriptWriter:
         Raises `UsageError` when the file exists, `EnvironmentProblem` when it cannot be made.
         """
         self.path = path
-        self._secrets = tuple(
-            json.dumps(each)[1:-1] for each in secrets if len(each) >= _SHORTEST_SECRET
-        )
+        self._hide = hider(secrets)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("xb", buffering=0)
@@ -105,10 +100,7 @@ class TranscriptWriter:
 
     def write(self, entry: Entry) -> None:
         """Add an entry. Raises `EnvironmentProblem` when the disk refuses."""
-        text = encode(entry)
-        for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
-        data = text.encode("ascii") + b"\n"
+        data = self._hide(encode(entry)).encode("ascii") + b"\n"
         try:
             while data:
                 data = data[os.write(self._file.fileno(), data) :]
