@@ -1,0 +1,1 @@
+"""What the trials say and how sure that is: pure functions over rows and arrays."""
