@@ -1,0 +1,168 @@
+"""Every cell under two rate cards side by side, and in words which rankings change.
+
+example: runner reprice --card list-2026-11 --against paper-2026-06
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from typing import get_args
+
+from rich.console import Console
+from rich.table import Table
+
+from analysis.prices import Pair, PricedCell, PricedTrial, price_cells, rank_changes
+from runner.cli import options as opt
+from runner.config.rates import RateCard, load_cards
+from runner.config.settings import Settings, load_settings
+from runner.errors import EXIT_OK, UsageError
+from runner.ledger.database import sync
+from runner.ledger.duck import query
+from runner.types import ProviderKind
+
+KINDS: tuple[str, ...] = get_args(ProviderKind)
+SIMULATED = "scripted"
+PAPER = "paper-2026-06"
+MEASURES: Mapping[str, Callable[[PricedCell], Pair]] = {
+    "median of solved trials": lambda cell: cell.median_usd,
+    "USD per solved task, failures included": lambda cell: cell.usd_per_solved,
+}
+
+TRIALS = """
+    select trials.provider_kind, task, arm, success, status <> 'infra',
+           case when bool_and(costs.usd is not null) filter (costs.card = $before) is not false
+                then coalesce(sum(costs.usd) filter (costs.card = $before), 0) end,
+           case when bool_and(costs.usd is not null) filter (costs.card = $after) is not false
+                then coalesce(sum(costs.usd) filter (costs.card = $after), 0) end
+    from trials left join costs on costs.trial_id = trials.trial_id
+     and costs.card in ($before, $after)
+    group by trials.trial_id, trials.provider_kind, task, arm, success, status
+    order by trials.provider_kind, task, arm, trials.trial_id
+"""
+
+UNPRICED = """
+    select cards.card, calls.model, count(*), count(distinct calls.trial_id),
+           string_agg(distinct arm || ' on ' || task, ', ' order by arm || ' on ' || task)
+    from calls join trials on trials.trial_id = calls.trial_id
+    cross join (select unnest([$before, $after]) as card) as cards
+    left join rates on rates.card = cards.card and rates.model = calls.model
+    where rates.model is null and list_contains($kinds, provider_kind)
+    group by cards.card, calls.model order by cards.card, calls.model
+"""
+
+LOST = """
+    select count(*), coalesce(sum(reserved_usd), 0)
+    from calls join trials on trials.trial_id = calls.trial_id
+    where lost and list_contains($kinds, provider_kind)
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    opt.add(parser, "card", help="the card to price by; default is RUNNER_CARD's")
+    opt.add(parser, "against", help=f"the card to compare with; default {PAPER}", default=PAPER)
+    opt.add(parser, "kind", help=f"only these trials: {', '.join(KINDS)}; default is all, apart")
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Print the cells of each kind of trials, the changes, and what has no price."""
+    settings = load_settings()
+    cards = load_cards(settings.rates_dir)
+    after = opt.chosen("rate card", options.card or settings.card, cards)
+    before = opt.chosen("rate card", options.against, cards)
+    if before.id == after.id:
+        raise UsageError(f"--card and --against are both {after.id}: name two cards")
+    if options.kind is not None:
+        opt.chosen("kind", options.kind, dict.fromkeys(KINDS))
+    sync(settings.database, settings.journals, cards, wait_s=settings.db_wait_s)
+    found = priced(settings, before, after) if settings.database.exists() else {}
+    kinds = [kind for kind in found if options.kind in (None, kind)]
+    if not kinds:
+        console.print(f"no {options.kind or ''} trial to price yet".replace("  ", " "))
+        return EXIT_OK
+    for kind in kinds:
+        show_kind(console, kind, price_cells(found[kind]), before, after)
+    show_doubts(console, settings, kinds, before, after)
+    return EXIT_OK
+
+
+def priced(
+    settings: Settings, before: RateCard, after: RateCard
+) -> Mapping[str, Sequence[PricedTrial]]:
+    """Every trial with its cost by both cards, by kind."""
+    cards = {"before": before.id, "after": after.id}
+    rows = query(settings.database, TRIALS, wait_s=settings.db_wait_s, parameters=cards).rows
+    found: dict[str, list[PricedTrial]] = {}
+    for kind, task, arm, success, result, *usd in rows:
+        pair = Pair(*(each if isinstance(each, float) else None for each in usd))
+        trial = PricedTrial(str(task), str(arm), bool(success), bool(result), pair)
+        found.setdefault(str(kind), []).append(trial)
+    return found
+
+
+def show_kind(
+    console: Console, kind: str, cells: Sequence[PricedCell], before: RateCard, after: RateCard
+) -> None:
+    """One kind's table and what changes in it."""
+    mark = "  [black on yellow] simulated [/]" if kind == SIMULATED else ""
+    console.print(f"[bold]{kind.capitalize()} trials[/]{mark}  USD by {before.id}, then {after.id}")
+    console.print(cells_table(kind, cells, before, after))
+    note = " (simulated)" if kind == SIMULATED else ""
+    for title, measure in MEASURES.items():
+        console.print(f"[bold]What changes, by the {title}[/]{note}")
+        for task in sorted({cell.task for cell in cells}):
+            amounts = {cell.arm: measure(cell) for cell in cells if cell.task == task}
+            said = "; ".join(rank_changes(amounts)) or "one arm only, nothing to rank"
+            console.print(f"  on {task} {said}", markup=False)
+    console.print()
+
+
+def cells_table(kind: str, cells: Sequence[PricedCell], before: RateCard, after: RateCard) -> Table:
+    """A row a cell: how many solved it, then both measures by both cards."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("task", "arm", "kind"):
+        table.add_column(name)
+    for name in ("solved", f"median, {before.id}", after.id, "times"):
+        table.add_column(name, justify="right")
+    for name in (f"per solved, {before.id}", after.id, "times"):
+        table.add_column(name, justify="right")
+    shown = "scripted (simulated)" if kind == SIMULATED else kind
+    for cell in cells:
+        solved = f"{cell.solved} of {cell.results}"
+        pairs = (cell.median_usd, cell.usd_per_solved)
+        amounts = [text for pair in pairs for text in pair_cells(pair, cell.solved)]
+        table.add_row(cell.task, cell.arm, shown, solved, *amounts)
+    return table
+
+
+def pair_cells(pair: Pair, solved: int) -> tuple[str, str, str]:
+    """Both amounts and how many times one the other is; what is missing says why."""
+    absent = "no price" if solved else "none solved"
+    ratio = "" if pair.ratio is None else f"{pair.ratio:.2f}"
+    before, after = (
+        absent if each is None else f"{each:.3f}" for each in (pair.before, pair.after)
+    )
+    return before, after, ratio
+
+
+def show_doubts(
+    console: Console, settings: Settings, kinds: Sequence[str], before: RateCard, after: RateCard
+) -> None:
+    """What has no price on a card, and what was reckoned by another card than these."""
+    parameters = {"before": before.id, "after": after.id, "kinds": list(kinds)}
+    wait_s = settings.db_wait_s
+    unpriced = query(settings.database, UNPRICED, wait_s=wait_s, parameters=parameters).rows
+    for card, model, calls, trials, cells in unpriced:
+        console.print(
+            f"no price: {card} has none for {model} ({calls} calls in {trials} trials: {cells}); "
+            "their cells show no USD rather than too little",
+            markup=False,
+        )
+    ((count, usd),) = query(
+        settings.database, LOST, wait_s=wait_s, parameters={"kinds": list(kinds)}
+    ).rows
+    if count:
+        console.print(
+            f"lost: {count} calls may have been billed and are counted at their reserve, {usd:.4f} "
+            "USD by each trial's own card, whatever the card here",
+            markup=False,
+        )
