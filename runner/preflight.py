@@ -36,7 +36,8 @@ def check_results(settings: Settings) -> None:
     Raises:
         EnvironmentProblem: one cannot be made or written; the message names it and the fix.
     """
-    for folder in (settings.journals, settings.transcripts, settings.changes):
+    folders = (settings.journals, settings.transcripts, settings.changes, settings.recordings)
+    for folder in folders:
         probe = folder / f".probe-{os.getpid()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,16 +1,16 @@
 """Where concrete parts meet: settings in, the world of a trial out. Only the CLI calls it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.budget import Account
 from runner.catalogue import Catalogue
-from runner.config.arms import Arm, Seat
+from runner.config.arms import Arm
 from runner.config.settings import ROOT, Settings
 from runner.config.tasks import Task
-from runner.errors import EnvironmentProblem, UsageError
+from runner.errors import EnvironmentProblem
 from runner.image.build import ImagePlan, ImageRef, image_for
 from runner.image.inputs import (
     SDIST_LOCK,
@@ -21,47 +21,20 @@ from runner.image.inputs import (
 )
 from runner.image.states import Tree, pristine_tree, starting_tree, tree_digest
 from runner.judge.change import Change, packed
-from runner.models import Connection, make_model
+from runner.players import Opener, Players, Stage, live_connection, opened
+from runner.recording.exchanges import Tape
+from runner.recording.folder import about, create_recording
 from runner.sandbox.container import DockerSandbox, open_sandbox
 from runner.sandbox.engine import Engine, EngineInfo, connect, engine_info
 from runner.sandbox.limits import Limits
 from runner.sandbox.reaper import reap
-from runner.scripted.personas import PERSONAS
-from runner.scripted.server import ScriptedServer, endpoint
-from runner.scripted.spec import parse_spec
 from runner.slots import Slots
-from runner.trial.spec import World
-from runner.types import Model, ProviderKind, Role
+from runner.trial.spec import TrialSpec, World
 
 RECIPE = ROOT / "images" / "typer-base"
 
-Opener = Callable[[Seat, Role], AbstractContextManager[Model]]
-
-
-@dataclass(frozen=True)
-class Players:
-    """Who answers for the models: the vendors themselves, or a scripted persona."""
-
-    kind: ProviderKind
-    script: str | None = None  # a persona and its options, as `runner.scripted.spec` reads them
-
-    @classmethod
-    def read(cls, text: str) -> "Players":
-        """`live`, `scripted` or `scripted:persona[?options]`.
-
-        Raises:
-            UsageError: it is none of these; the message lists what there is.
-        """
-        kind, _, persona = text.partition(":")
-        if kind == "live" and not persona:
-            return cls("live")
-        if kind == "scripted":
-            parse_spec(persona or "oracle", PERSONAS)
-            return cls("scripted", persona or "oracle")
-        raise UsageError(
-            f"--models '{text}': say live, scripted, or scripted:PERSONA with PERSONA one of "
-            f"{', '.join(PERSONAS)}"
-        )
+# Whoever holds this module needs no other to seat players.
+__all__ = ["Opener", "Players", "live_connection"]
 
 
 def image_plan(settings: Settings) -> ImagePlan:
@@ -203,50 +176,33 @@ def keep_change(folder: Path, trial_id: str, change: Change) -> None:
         ) from error
 
 
-@contextmanager
-def open_players(players: Players, bench: Bench, trial_id: str) -> Iterator[Opener]:
-    """The models of a trial; a scripted server lives as long as the context."""
-    settings = bench.settings
-    if players.script is None:
-        connection = live_connection(settings)
-        yield lambda seat, _role: seated(seat, connection)
-        return
+def open_players(
+    players: Players, bench: Bench, trial_id: str, tape: Tape | None = None
+) -> AbstractContextManager[Opener]:
+    """The models of a trial while the context lives; their calls on `tape`, if there is one."""
     solutions = {each.id: each.solution for each in bench.catalogue.tasks.values()}
-    with ScriptedServer(solutions) as server:
-        script = players.script
+    stage = Stage(bench.settings, bench.task.id, trial_id, solutions)
+    return opened(players, stage, tape)
 
-        def open_scripted(seat: Seat, role: Role) -> AbstractContextManager[Model]:
-            url = endpoint(server, script, bench.task.id, role, trial_id)
-            # The scripted server asks for a key as the real one does; any will do.
-            connection = replace(
-                live_connection(settings),
-                anthropic_api_key="scripted",
-                anthropic_base_url=url,
-                ollama_host=url,
-            )
-            return seated(seat, connection)
 
-        yield open_scripted
+def open_tape(bench: Bench, spec: TrialSpec) -> Tape:
+    """Begin the recording of a trial, in the folder of its name; use it as a context manager.
+
+    Raises:
+        UsageError: the trial has a recording already.
+        EnvironmentProblem: the disk refuses.
+    """
+    settings = bench.settings
+    what = about(
+        spec,
+        bench.image.key,
+        bash_timeout_s=settings.bash_timeout_s,
+        bash_timeout_max_s=settings.bash_timeout_max_s,
+    )
+    return create_recording(settings.recordings / spec.trial_id, what, secrets(settings))
 
 
 def secrets(settings: Settings) -> list[str]:
     """What must never be on record."""
     key = settings.anthropic_api_key
     return [key.get_secret_value()] if key else []
-
-
-def live_connection(settings: Settings) -> Connection:
-    """How to reach the vendors."""
-    key = settings.anthropic_api_key
-    return Connection(
-        anthropic_api_key=key.get_secret_value() if key else None,
-        anthropic_base_url=settings.anthropic_base_url,
-        ollama_host=settings.ollama_host,
-        timeout_s=settings.call_timeout_s,
-        deadline_s=settings.call_deadline_s,
-    )
-
-
-def seated(seat: Seat, connection: Connection) -> AbstractContextManager[Model]:
-    """The model of a seat; its connections close with the context."""
-    return closing(make_model(seat.provider, seat.model, seat.max_tokens, seat.options, connection))

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         """The folder of what went to the judge, one tar a trial."""
         return self.results / "changes"
 
+    @property
+    def recordings(self) -> Path:
+        """The folder of recorded trials, one folder a trial."""
+        return self.results / "recordings"
+
 
 def load_settings() -> Settings:
     """Read the environment and `.env`; raises `UsageError` naming the variable."""

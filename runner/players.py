@@ -1,0 +1,111 @@
+"""Who answers for the models of a trial: the vendors, a scripted persona, or a recording."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
+
+from runner.config.arms import Seat
+from runner.config.settings import Settings
+from runner.config.tasks import Solution
+from runner.errors import UsageError
+from runner.models import Connection, make_model
+from runner.recording.exchanges import Tape
+from runner.recording.record import recorded
+from runner.recording.replay import Replay
+from runner.scripted.personas import PERSONAS
+from runner.scripted.server import ScriptedServer, endpoint
+from runner.scripted.spec import parse_spec
+from runner.types import Model, ProviderKind, Role
+
+Opener = Callable[[Seat, Role], AbstractContextManager[Model]]
+
+
+@dataclass(frozen=True)
+class Players:
+    """Who answers: the vendors themselves, unless there is a `script` or a `replay`.
+
+    `script` is a persona and its options, as `runner.scripted.spec` reads them; `replay` is one
+    playing of a recording.
+    """
+
+    kind: ProviderKind
+    script: str | None = None
+    replay: Replay | None = None
+
+    @classmethod
+    def read(cls, text: str) -> "Players":
+        """`live`, `scripted` or `scripted:persona[?options]`.
+
+        Raises:
+            UsageError: it is none of these; the message lists what there is.
+        """
+        kind, _, persona = text.partition(":")
+        if kind == "live" and not persona:
+            return cls("live")
+        if kind == "scripted":
+            parse_spec(persona or "oracle", PERSONAS)
+            return cls("scripted", persona or "oracle")
+        raise UsageError(
+            f"--models '{text}': say live, scripted, or scripted:PERSONA with PERSONA one of "
+            f"{', '.join(PERSONAS)}"
+        )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the players of a trial must know: settings, its task and id, the tasks' solutions."""
+
+    settings: Settings
+    task_id: str
+    trial_id: str
+    solutions: Mapping[str, Solution]
+
+
+@contextmanager
+def opened(players: Players, stage: Stage, tape: Tape | None = None) -> Iterator[Opener]:
+    """The models of a trial, with all they are asked and say on `tape` when there is one.
+
+    A scripted server lives as long as the context.
+    """
+    with _unrecorded(players, stage) as open_model:
+        yield recorded(open_model, tape) if tape else open_model
+
+
+@contextmanager
+def _unrecorded(players: Players, stage: Stage) -> Iterator[Opener]:
+    if players.replay is not None:
+        yield players.replay.open_model
+        return
+    live = live_connection(stage.settings)
+    if players.script is None:
+        yield lambda seat, _role: seated(seat, live)
+        return
+    with ScriptedServer(stage.solutions) as server:
+        script = players.script
+
+        def open_scripted(seat: Seat, role: Role) -> AbstractContextManager[Model]:
+            url = endpoint(server, script, stage.task_id, role, stage.trial_id)
+            # The scripted server asks for a key as the real one does; any will do.
+            connection = replace(
+                live, anthropic_api_key="scripted", anthropic_base_url=url, ollama_host=url
+            )
+            return seated(seat, connection)
+
+        yield open_scripted
+
+
+def live_connection(settings: Settings) -> Connection:
+    """How to reach the vendors."""
+    key = settings.anthropic_api_key
+    return Connection(
+        anthropic_api_key=key.get_secret_value() if key else None,
+        anthropic_base_url=settings.anthropic_base_url,
+        ollama_host=settings.ollama_host,
+        timeout_s=settings.call_timeout_s,
+        deadline_s=settings.call_deadline_s,
+    )
+
+
+def seated(seat: Seat, connection: Connection) -> AbstractContextManager[Model]:
+    """The model of a seat; its connections close with the context."""
+    return closing(make_model(seat.provider, seat.model, seat.max_tokens, seat.options, connection))
