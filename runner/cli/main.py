@@ -16,13 +16,20 @@ from runner.errors import EXIT_INTERRUPTED, EXIT_USAGE, OperatorError
 # for the models' SDKs.
 COMMANDS = {
     "trial": "run one trial of an arm on a task",
+    "matrix": "run every arm on every task; goes on where it stopped",
     "status": "what has been run, what it cost, what is running",
     "show": "one trial: verdict, calls, and the whole transcript",
     "sql": "query the database of results",
+    "reprice": "every cell under two rate cards, and which rankings change",
+    "rates": "the rate cards there are; check one of your own",
+    "import": "read published per-trial results into the record",
+    "export": "write all tables as CSV, Parquet or JSON lines",
     "image": "build the task images that are missing",
     "doctor": "check this machine and explain what is missing",
     "clean": "remove leftover containers of dead runs",
 }
+
+MODULES = {"import": "import_"}  # where a command's name cannot be a module's
 
 EXIT_CODES = """\
 exit codes: 0 solved or done, 1 not solved, 2 wrong usage, 3 something is missing on this
@@ -48,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         name = _command(given)
-        command = cast(Command, importlib.import_module(f"runner.cli.{name}"))
+        command = cast(Command, importlib.import_module(f"runner.cli.{MODULES.get(name, name)}"))
         parser = argparse.ArgumentParser(
             prog=f"runner {name}",
             description=command.__doc__,

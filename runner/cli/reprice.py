@@ -5,22 +5,19 @@ example: runner reprice --card list-2026-11 --against paper-2026-06
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
 
 from analysis.prices import Pair, PricedCell, PricedTrial, price_cells, rank_changes
 from runner.cli import options as opt
+from runner.cli.kinds import KINDS, NOTES, noted
 from runner.config.rates import RateCard, load_cards
 from runner.config.settings import Settings, load_settings
 from runner.errors import EXIT_OK, UsageError
 from runner.ledger.database import sync
 from runner.ledger.duck import query
-from runner.types import ProviderKind
 
-KINDS: tuple[str, ...] = get_args(ProviderKind)
-SIMULATED = "scripted"
 PAPER = "paper-2026-06"
 MEASURES: Mapping[str, Callable[[PricedCell], Pair]] = {
     "median of solved trials": lambda cell: cell.median_usd,
@@ -103,12 +100,11 @@ def show_kind(
     console: Console, kind: str, cells: Sequence[PricedCell], before: RateCard, after: RateCard
 ) -> None:
     """One kind's table and what changes in it."""
-    mark = "  [black on yellow] simulated [/]" if kind == SIMULATED else ""
+    mark = f"  [black on yellow] {NOTES[kind]} [/]" if kind in NOTES else ""
     console.print(f"[bold]{kind.capitalize()} trials[/]{mark}  USD by {before.id}, then {after.id}")
     console.print(cells_table(kind, cells, before, after))
-    note = " (simulated)" if kind == SIMULATED else ""
     for title, measure in MEASURES.items():
-        console.print(f"[bold]What changes, by the {title}[/]{note}")
+        console.print(f"[bold]{noted(f'What changes, by the {title}', kind)}[/]")
         for task in sorted({cell.task for cell in cells}):
             amounts = {cell.arm: measure(cell) for cell in cells if cell.task == task}
             said = "; ".join(rank_changes(amounts)) or "one arm only, nothing to rank"
@@ -125,12 +121,11 @@ def cells_table(kind: str, cells: Sequence[PricedCell], before: RateCard, after:
         table.add_column(name, justify="right")
     for name in (f"per solved, {before.id}", after.id, "times"):
         table.add_column(name, justify="right")
-    shown = "scripted (simulated)" if kind == SIMULATED else kind
     for cell in cells:
         solved = f"{cell.solved} of {cell.results}"
         pairs = (cell.median_usd, cell.usd_per_solved)
         amounts = [text for pair in pairs for text in pair_cells(pair, cell.solved)]
-        table.add_row(cell.task, cell.arm, shown, solved, *amounts)
+        table.add_row(cell.task, cell.arm, noted(kind, kind), solved, *amounts)
     return table
 
 
