@@ -12,7 +12,11 @@ option = $(if $($(1)),--$(2) '$(subst ','\'',$($(1)))')
 trial_options = $(strip $(call option,ARM,arm) $(call option,TASK,task) \
     $(call option,TRIAL,trial) $(call option,MODELS,models) $(call option,MAX_ITERS,max-iters))
 
-.PHONY: help setup python image demo trial status doctor test test-unit check bench lock clean
+matrix_options = $(strip $(call option,N,n) $(call option,ARMS,arms) $(call option,TASKS,tasks) \
+    $(call option,MODELS,models) $(call option,JOBS,jobs) $(call option,BUDGET,budget) \
+    $(call option,SEED,seed) $(call option,RUN,run) $(call option,MAX_ITERS,max-iters))
+
+.PHONY: help setup python image demo trial matrix status doctor test test-unit check bench lock clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -34,6 +38,9 @@ demo: image ## See it work: arm C on T3, scripted models, free
 
 trial: image ## Run one trial: ARM=C TASK=T3 [TRIAL=0] [MODELS=live] [MAX_ITERS=40]
 	@$(RUNNER) trial $(trial_options)
+
+matrix: image ## Run arms on tasks: N=3 [ARMS=A,B,C,D] [TASKS=T1,T2,T3] [JOBS=4] [BUDGET=40]
+	@$(RUNNER) matrix $(matrix_options)
 
 status: python ## Show what has been run and what it cost
 	@$(RUNNER) status

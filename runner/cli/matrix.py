@@ -36,6 +36,7 @@ from runner.errors import (
 from runner.events import Event, TrialEnded
 from runner.ledger.database import sync
 from runner.ledger.journal import Journal
+from runner.ledger.journal_format import read_journal
 from runner.ledger.runs import RunRecord
 from runner.manifest import manifest
 from runner.matrix.attempts import Trials, with_limits
@@ -177,7 +178,9 @@ def session(
     accounts = what.money.accounts(tuple(what.arms), run.spent_usd)
     board = Board(what.card, what.goal.cells, slots=slots.count)
     display = MatrixDisplay(console, board)
-    upkeep = Upkeep(lambda: bring_up_to_date(what), display.say)
+    for event in read_journal(journal.path).events:
+        board(event)
+    upkeep = Upkeep(lambda: bring_up_to_date(what), lambda text: console.print(text, markup=False))
 
     def record(event: Event) -> None:
         journal.append(event)
@@ -209,7 +212,7 @@ def session(
     )
     engine = LocalEngine(what.jobs, settings.ollama_slots, trials.run)
     needs = {arm.id: Need(gpu=arm.local_models) for arm in what.arms.values()}
-    work = Session(run.run_id, what.goal, state, accounts, needs, engine, record)
+    work = Session(run.run_id, what.goal, state, accounts, needs, engine, record, display.stopping)
     begin(record, run.run_id, what.goal, what.jobs, what.money)
     try:
         with display.shown():

@@ -57,7 +57,7 @@ class Session:
     needs: Mapping[str, Need]  # by arm
     engine: TrialEngine
     record: Record
-    notice: Callable[[Outcome], None] = lambda outcome: None
+    stopping: Callable[[str], None] = lambda reason: None  # told when no more is handed out
     in_flight: dict[str, tuple[Attempt, float]] = field(default_factory=dict)
     spent_arms: set[str] = field(default_factory=set)  # arms whose own limit is reached
 
@@ -78,6 +78,8 @@ def drive(session: Session) -> Ending:
         if stop and ending is None:
             ending = stop
             session.engine.request_stop(stop.reason)
+            if session.in_flight:
+                session.stopping(stop.reason)
 
 
 def _issue(session: Session) -> Ending | None:
@@ -131,7 +133,6 @@ def _take(session: Session, outcome: Outcome | StopAsked) -> Ending | None:
     attempt, reserved = session.in_flight.pop(outcome.attempt.trial_id)
     tally = session.state[attempt.cell]
     account = session.accounts[attempt.cell.arm]
-    session.notice(outcome)
     match outcome:
         case Done(ended=ended, spent_usd=spent):
             if reserved:

@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.budget import Account
 from runner.config.rates import RateCard
 from runner.errors import UsageError
-from runner.events import Record, RunStarted, SessionEnded, SessionStarted
+from runner.events import Record, RunStarted, RunState, SessionEnded, SessionStarted
 from runner.ledger.journal import Journal
 from runner.ledger.runs import RunRecord, read_run
 from runner.matrix.driver import Ending
@@ -113,5 +113,5 @@ def begin(record: Record, run: str, goal: Goal, jobs: int, money: Money) -> None
 
 def finish(record: Record, run: str, ending: Ending) -> None:
     """Put the session's end on record."""
-    state = "complete" if ending.why == "complete" else "paused"
+    state: RunState = "complete" if ending.why == "complete" else "paused"
     record(SessionEnded(run, state, ending.reason, now()))
