@@ -8,7 +8,7 @@ from typing import Literal
 import numpy
 from scipy import special, stats
 
-from analysis.stats.estimates import FEWEST, TOO_SMALL, Estimate, bounded, unknown
+from analysis.stats.estimates import FEWEST, TOO_SMALL, Estimate, bounded, short, unknown
 from analysis.stats.resampling import median_draws, stream
 from analysis.stats.samples import Floats, Metric
 
@@ -179,7 +179,7 @@ def ratio_of_medians(over: tuple[str, Floats], under: tuple[str, Floats]) -> Est
         return found.noted(f"{TOO_SMALL} ({len(a)} and {len(b)})")
     tops = median_draws(numpy.sort(a), stream("median", "over", over_name))
     bottoms = median_draws(numpy.sort(b), stream("median", "under", under_name))
-    return bounded(found, quotients(tops, bottoms))
+    return bounded(found, quotients(tops, bottoms)).noted(short(n))
 
 
 def quotients(tops: Floats, bottoms: Floats) -> Floats:

@@ -11,6 +11,7 @@ from analysis.stats.samples import Floats
 
 FEWEST = 3  # below that an interval would look surer than anyone can be
 COVERED = 6  # from here on the range of n values covers the median at least 95 % of the time
+HONEST = 10  # from here on a resampled interval of a sum covers some 90 % or more
 TOO_SMALL = "n too small"
 NO_DATA = "no data"
 ALL_EQUAL = "all values are equal"
@@ -94,6 +95,11 @@ def coverage(n: int) -> str:
         return ""
     # Both ends miss the median when all n values lie on one side of it: 2 in 2**n.
     return f"n = {n}: the range of {n} values covers the median {1 - 2 ** (1 - n):.0%} of the time"
+
+
+def short(n: int) -> str:
+    """The warning that goes with any other resampled interval over `n` trials, if one is due."""
+    return f"n = {n}: covers less than 95% (docs/statistics.md)" if n < HONEST else ""
 
 
 def finite(number: float) -> float | None:

@@ -13,6 +13,7 @@ from analysis.stats.estimates import (
     TOO_SMALL,
     Estimate,
     bounded,
+    short,
     unknown,
     wilson,
 )
@@ -81,7 +82,9 @@ def per_solved(draws: Draws, what: Spent) -> Estimate:
     found = Estimate(total / cell.solved, n=cell.trials)
     if cell.trials < FEWEST:
         return found.noted(f"{TOO_SMALL} ({cell.trials})")
-    return bounded(found, draws.per_solved(what)).noted(_unseen_failure(cell), _no_success(draws))
+    return bounded(found, draws.per_solved(what)).noted(
+        short(cell.trials), _unseen_failure(cell), _no_success(draws)
+    )
 
 
 def ratio(over: Draws, under: Draws) -> Estimate:
@@ -97,7 +100,8 @@ def ratio(over: Draws, under: Draws) -> Estimate:
     found = Estimate(top / bottom, n=n)
     if n < FEWEST:
         return found.noted(f"{TOO_SMALL} ({over.cell.trials} and {under.cell.trials})")
-    return bounded(found, quotients(over.per_solved("usd"), under.per_solved("usd")))
+    drawn = quotients(over.per_solved("usd"), under.per_solved("usd"))
+    return bounded(found, drawn).noted(short(n))
 
 
 def retry(draws: Draws, tries: int | None) -> Retry:
@@ -132,7 +136,7 @@ def _usd_within(draws: Draws, tries: int) -> Estimate:
     if cell.trials < FEWEST:
         return found.noted(f"{TOO_SMALL} ({cell.trials})")
     drawn = draws.usd / cell.trials * _rounds(draws.solved / cell.trials, tries)
-    return bounded(found, drawn).noted(_unseen_failure(cell))
+    return bounded(found, drawn).noted(short(cell.trials), _unseen_failure(cell))
 
 
 def _rounds(share: Floats | numpy.float64, tries: int) -> Floats:

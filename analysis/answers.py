@@ -1,0 +1,207 @@
+"""The answers in sentences: which arm, at what price, how sure, and what can't be told."""
+
+import math
+from collections.abc import Sequence
+
+from analysis.stats.comparison import ALPHA
+from analysis.stats.estimates import Estimate
+from analysis.stats.power import Plan
+from analysis.stats.summary import Answers, CellAnswer, Rank, Ratio, TaskAnswer
+
+SAME = 1.2  # a ratio of costs that surely lies within this factor of 1 decides nothing
+
+
+def money(usd: float) -> str:
+    """USD as people read them: cents, and two digits where a cent would hide the figure."""
+    if math.isinf(usd):
+        return "no limit"
+    digits = 2 if usd >= 0.1 or usd == 0 else 1 - math.floor(math.log10(usd))
+    return f"{usd:.{digits}f}"
+
+
+def interval(estimate: Estimate, digits: str = "") -> str:
+    """`[low, high]` behind a space, or nothing where there is no interval.
+
+    `digits` is a format for the ends; without it they are money.
+    """
+    if estimate.low is None or estimate.high is None:
+        return ""
+    low, high = (
+        format(end, digits) if digits and math.isfinite(end) else money(end)
+        for end in (estimate.low, estimate.high)
+    )
+    return f" [{low}, {high}]"
+
+
+def headline(task: TaskAnswer) -> str:
+    """The decisive sentence of a task."""
+    best = task.ranking[0]
+    solved = sum(cell.solved for cell in task.cells)
+    if not sum(cell.trials for cell in task.cells):
+        return f"On {task.task} there is no result yet."
+    if not solved:
+        return f"On {task.task} no arm solved the task: {_attempts(task)}."
+    if best.usd_per_solved.value is None:
+        cost = f"the cost per solved task is not known ({best.usd_per_solved.note})"
+        return f"On {task.task} {cost}; {_attempts(task)}."
+    cell = task.cell(best.arm)
+    price = f"${money(best.usd_per_solved.value)}{interval(best.usd_per_solved)}"
+    if len(task.cells) == 1:
+        return f"On {task.task}, {best.arm} costs {price} per solved task; {_failures(cell)}."
+    rivals = [found.over for found in task.ratios if found.under == best.arm and _untold(found)]
+    doubt = f"; n too small to tell it from {_listed(rivals)}" if rivals else ""
+    sofar = " so far" if rivals else ""
+    return (
+        f"On {task.task}, {best.arm} is cheapest per solved task{sofar}: {price}; "
+        f"{_failures(cell)}{doubt}."
+    )
+
+
+def sentences(task: TaskAnswer) -> tuple[str, ...]:
+    """The headline and what has to be said with it, the weightiest first."""
+    said = [headline(task), *_next(task), *_pairs(task), *_tests(task), *_left_out(task)]
+    if len(task.cells) == 1:
+        said.append(f"Only {task.cells[0].arm} was run on {task.task}: nothing to compare it with.")
+    return tuple(said)
+
+
+def overview(answers: Answers) -> tuple[str, ...]:
+    """One headline per task, and before them what holds for all."""
+    if not answers.tasks:
+        return ("There are no trials yet.",)
+    said = []
+    if "scripted" in answers.kinds:
+        real = len(answers.kinds) > 1
+        what = "Simulated and other trials are mixed" if real else "All trials are simulated"
+        said.append(f"{what}: scripted models show nothing about real ones.")
+    spent = "not known" if answers.total_usd is None else f"${answers.total_usd:.2f}"
+    said.append(f"{_count(answers.trials, 'trial')}, {spent} in all.")
+    return (*said, *(headline(task) for task in answers.tasks))
+
+
+def planned(plan: Plan) -> str:
+    """The planner's answer."""
+    goal = f"To see a difference of {plan.detect:.0%} in {plan.metric} on {plan.task}"
+    if plan.successes is None:
+        return f"{goal}: no number can be given ({plan.note})."
+    cautious = "more than can be planned" if plan.cautious is None else str(plan.cautious)
+    said = f"{goal}: {plan.successes} successes per cell, cautiously {cautious}"
+    trials = (
+        "" if plan.trials is None else f"; some {plan.trials} trials at the success rate so far"
+    )
+    basis = f"; from a spread of {plan.spread:.0%} over {plan.n} values so far"
+    return f"{said}{trials}{basis}{f' ({plan.note})' if plan.note else ''}."
+
+
+def _next(task: TaskAnswer) -> list[str]:
+    """How far the runner-up is behind, and how often resampling agrees with the order."""
+    priced = [rank for rank in task.ranking if rank.usd_per_solved.value is not None]
+    if len(priced) < 2:
+        return []
+    best, second = priced[:2]
+    found = _ratio(task, second.arm, best.arm)
+    value = second.usd_per_solved.value or 0.0
+    said = f"Next is {second.arm} at ${money(value)}{interval(second.usd_per_solved)}"
+    if found is not None and found.ratio.value is not None:
+        said += f", {found.ratio.value:.1f} times as much{interval(found.ratio, '.1f')}"
+    return [f"{said}; {_failures(task.cell(second.arm))}.", *_share(best)]
+
+
+def _share(best: Rank) -> list[str]:
+    if best.cheapest is None:
+        return []
+    if best.cheapest == 1:
+        return [f"{best.arm} stays the cheapest in every resample."]
+    share = math.floor(best.cheapest * 1000) / 10
+    return [f"{best.arm} stays the cheapest in {share:g}% of resamples."]
+
+
+def _untold(found: Ratio) -> bool:
+    """Whether too few trials are the reason that this ratio decides nothing."""
+    return not found.settled and not _alike(found)
+
+
+def _alike(found: Ratio) -> bool:
+    low, high = found.ratio.low, found.ratio.high
+    return low is not None and high is not None and low > 1 / SAME and high < SAME
+
+
+def _pairs(task: TaskAnswer) -> list[str]:
+    """Pairs whose cost per solved task can't be told apart, and why."""
+    said = []
+    for found in task.ratios:
+        left, right = sorted((found.over, found.under))
+        shown = interval(found.ratio, ".2f")
+        ends = f" ({found.over} costs{shown} times what {found.under} does)" if shown else ""
+        if _alike(found):
+            said.append(f"{left} and {right} cost about the same{ends}.")
+        elif _untold(found):
+            said.append(f"n too small to tell {left} from {right}{ends}.")
+    return said
+
+
+def _tests(task: TaskAnswer) -> list[str]:
+    """What a test of the successes' cost shows, and where it can't show anything."""
+    usd = [found for found in task.comparisons if found.metric == "usd"]
+    said = []
+    for told, what in ((True, "differs for"), (False, "can't be told apart for")):
+        pairs = [f"{c.left}-{c.right}" for c in usd if not c.hopeless and c.settled is told]
+        if pairs:
+            said.append(f"By test the cost of a success {what} {_listed(pairs)} (Holm, {ALPHA:g}).")
+    hopeless = [found for found in usd if found.hopeless]
+    if not hopeless:
+        return said
+    floors = [found.smallest_p for found in hopeless if found.smallest_p is not None]
+    pairs_left = _listed([f"{found.left}-{found.right}" for found in hopeless])
+    which = "any two arms" if len(hopeless) == len(usd) else pairs_left
+    why = (
+        f": even arms that do not overlap would have p = {min(floors):.3f}, above {ALPHA:g}"
+        if floors
+        else ""
+    )
+    return [*said, f"Too few successes to test {which}{why}."]
+
+
+def _left_out(task: TaskAnswer) -> list[str]:
+    said = []
+    for cell in task.cells:
+        if cell.censored:
+            said.append(
+                f"{cell.arm}: {_count(cell.censored, 'trial')} met a cap ({cell.censored_solved} "
+                "solved); in money and success rate, in no median."
+            )
+        if cell.void:
+            spent = "an unknown sum" if cell.void_usd is None else f"${money(cell.void_usd)}"
+            said.append(
+                f"{cell.arm}: {_count(cell.void, 'trial')} without a result (infrastructure or "
+                f"a failed start) left out, {spent} spent."
+            )
+        if cell.usd_per_solved.value is None:
+            said.append(f"{cell.arm} has no cost per solved task: {cell.usd_per_solved.note}.")
+    return said
+
+
+def _ratio(task: TaskAnswer, over: str, under: str) -> Ratio | None:
+    pairs = (found for found in task.ratios if (found.over, found.under) == (over, under))
+    return next(pairs, None)
+
+
+def _attempts(task: TaskAnswer) -> str:
+    trials = _count(sum(cell.trials for cell in task.cells), "trial")
+    spent = [cell.total_usd for cell in task.cells]
+    if None in spent:
+        return f"{trials}, cost not known"
+    return f"{trials}, ${money(math.fsum(usd or 0 for usd in spent))} spent"
+
+
+def _failures(cell: CellAnswer) -> str:
+    return f"{cell.failed} of {cell.trials} failed"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
