@@ -20,6 +20,7 @@ from runner.matrix.board_view import BoardView, EndedView, FlightView, Money
 from runner.matrix.engine import Attempt
 
 SIMULATED = "simulated"
+LONG_ENOUGH_S = 5.0  # from here on it is worth saying since when a trial does what it does
 LONG_WAIT_S = 10.0  # a shorter wait is not worth a second line of a log
 
 
@@ -102,7 +103,8 @@ def wait_words(view: BoardView) -> str:
     for what in ("rate limit", "money"):
         if waiting := view.waiting(what):
             longest = max(flight.since_s for flight in waiting)
-            parts.append(f"{what}: {len(waiting)} wait ({span(longest)})")
+            since = f" ({span(longest)})" if longest >= LONG_ENOUGH_S else ""
+            parts.append(f"{what}: {len(waiting)} wait{since}")
     return " · ".join(parts)
 
 

@@ -15,7 +15,6 @@ from runner.cli.summary import COLOURS as STATUS_COLOURS
 from runner.matrix.board_view import BoardView, CellView, EndedView, FlightView, Money
 
 WIDE = 110  # columns
-LONG_ENOUGH_S = 5.0  # from here on it is worth saying since when a trial does what it does
 SHORT_TOOLS = {"str_replace_editor": "edit", DELEGATE: "delegate"}  # where it is narrow
 
 
@@ -104,7 +103,7 @@ def _now(flight: FlightView) -> Text:
     text = words.now_words(flight)
     if flight.asked and not flight.waits_for:
         text.stylize(COLOURS[flight.asked.role])
-    if flight.since_s >= LONG_ENOUGH_S:
+    if flight.since_s >= words.LONG_ENOUGH_S:
         text.append(f" {words.span(flight.since_s)}", style="dim")
     return text
 

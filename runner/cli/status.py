@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from runner.cli import options as opt
+from runner.cli.running import show_running
 from runner.cli.sql import as_table
 from runner.config.rates import load_cards
 from runner.config.settings import Settings, load_settings
 from runner.errors import EXIT_OK
-from runner.ledger.database import Ingested, rebuild, sync
+from runner.ledger.database import rebuild, sync
 from runner.ledger.duck import query
 
 CELLS = """
@@ -41,10 +42,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
-    """Print cells, the latest trials and what is running."""
+    """Print what is running, cells and the latest trials."""
     settings = load_settings()
     cards = load_cards(settings.rates_dir)
-    opt.chosen("rate card", settings.card, cards)
+    card = opt.chosen("rate card", settings.card, cards)
+    show_running(console, settings.journals, cards, card)  # first: it waits for no database
     bring = rebuild if options.rebuild else sync
     done = bring(settings.database, settings.journals, cards, wait_s=settings.db_wait_s)
     if options.rebuild:
@@ -56,7 +58,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.print(grid(settings, CELLS, card=settings.card))
     console.print("\n[bold]Latest trials[/]")
     console.print(grid(settings, LATEST, card=settings.card, last=options.last))
-    show_state(console, settings, done)
+    for path in done.torn:
+        console.print(f"{path}: a torn last line was left out; it was never confirmed")
     return EXIT_OK
 
 
@@ -68,11 +71,3 @@ def grid(settings: Settings, sql: str, **parameters: object) -> Grid:
         for row in found.rows
     ]
     return as_table(found.columns, rows)
-
-
-def show_state(console: Console, settings: Settings, done: Ingested) -> None:
-    """Trials that run at this moment, and journals whose last line was torn."""
-    for trial_id in done.running:
-        console.print(f"running: {trial_id}", markup=False)
-    for path in done.torn:
-        console.print(f"{path}: a torn last line was left out; it was never confirmed")

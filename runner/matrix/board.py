@@ -78,7 +78,7 @@ class Board:
     @property
     def simulated(self) -> bool:
         """Whether no real model is behind it."""
-        return self._kind == "scripted"
+        return self._kind != "live"
 
     def stopping(self, reason: str) -> None:
         """The session was asked to stop and finishes the calls in flight."""

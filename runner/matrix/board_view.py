@@ -113,7 +113,7 @@ class BoardView:
     @property
     def simulated(self) -> bool:
         """Whether no real model is behind it."""
-        return self.kind == "scripted"
+        return self.kind != "live"
 
     @property
     def tasks(self) -> tuple[str, ...]:

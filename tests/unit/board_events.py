@@ -1,6 +1,8 @@
-"""The events of a made-up run, one helper for each thing that can happen to a trial."""
+"""The events of a made-up run, one helper for each thing that can happen, and its board."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from fakes import CARD
 
 from runner.errors import Status
 from runner.events import (
@@ -17,6 +19,8 @@ from runner.events import (
     TrialStarted,
     Waited,
 )
+from runner.matrix.board import Board
+from runner.matrix.board_view import FlightView
 from runner.matrix.engine import Attempt, Cell
 from runner.types import ProviderKind, Role, Usage
 
@@ -159,3 +163,22 @@ def in_flight(number: int) -> Iterator[tuple[float, Event]]:
             yield at, trial.hears(lead)
             yield at, trial.used(summary="pytest -q tests/test_a_long_name.py", code=1)
             yield from ((at, e) for e in (trial.phase("agent", 9.0), trial.phase("judge")))
+
+
+def folded(*events: Event | Iterable[Event], slots: int = 2) -> Board:
+    """A board after these events, all at second 0."""
+    board = Board(CARD, slots=slots, clock=lambda: 0.0)
+    for one in events:
+        for event in one if isinstance(one, Iterable) else (one,):
+            board(event)
+    return board
+
+
+def begun(*events: Event | Iterable[Event], n: int = 2, fixed: bool = False) -> Board:
+    """The same after a run and its session began."""
+    return folded(run_started(), session(n, fixed=fixed), *events)
+
+
+def only(board: Board) -> FlightView:
+    (flight,) = board.view().in_flight
+    return flight
