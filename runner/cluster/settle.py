@@ -1,0 +1,161 @@
+"""What goes on record for an attempt that ran elsewhere, was lost, or never began."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.cluster.wire import Bundle
+from runner.config.rates import RateCard
+from runner.errors import EnvironmentProblem
+from runner.events import (
+    CallReserved,
+    CallSettled,
+    Event,
+    Record,
+    TrialEnded,
+    TrialStarted,
+)
+from runner.matrix.engine import Attempt, Broken, Done, Lost, Outcome
+from runner.trial.run import now
+from runner.types import JsonObject, ProviderKind, Role, Usage
+
+
+@dataclass(frozen=True)
+class RemoteRun:
+    """What an engine must know of a run to hand it out and to count what comes back.
+
+    `program` names the module that workers run (see `runner.cluster.facts.Program`), `facts` what
+    its `facts_here` must find there, `work` gives what only that module understands; both are
+    JSON-able. `cap_usd` is the most an attempt may
+    spend, in USD, and what is counted when it is lost; `lead` the role and model under which
+    that is put on record. `results` is where the files of trials go.
+    """
+
+    kind: ProviderKind
+    card: RateCard
+    results: Path
+    program: str
+    facts: JsonObject
+    work: Callable[[Attempt], JsonObject]
+    cap_usd: Callable[[Attempt], float]
+    lead: Callable[[Attempt], tuple[Role, str]]
+
+
+def came_back(run: RemoteRun, record: Record, attempt: Attempt, bundle: Bundle) -> Outcome:
+    """Put a trial that ran elsewhere on record: its files, then its events in their order.
+
+    Raises what `record` raises, and `EnvironmentProblem` when the disk refuses a file.
+    """
+    events = bundle.events
+    said = f"{bundle.ran.host}: {bundle.ran.error or 'the trial came back without its end'}"
+    if not events:
+        events = (_started(run, attempt, said),)
+    ended = events[-1]
+    if not isinstance(ended, TrialEnded):
+        ended = _ended(attempt, said, "Broken")
+        events = (*events, ended)
+    _keep(run.results, bundle.files)
+    for event in events:
+        record(event)
+    if bundle.ran.error is not None:
+        return Broken(attempt, EnvironmentProblem(said))
+    return Done(attempt, ended, spent_usd(events, run.card))
+
+
+def was_lost(run: RemoteRun, record: Record, attempt: Attempt, reason: str) -> Lost:
+    """Put an attempt on record of which nobody knows what it spent.
+
+    It counts as one lost call that costs all the attempt might have. Raises what `record` does.
+    """
+    trial_id = attempt.trial_id
+    role, model = run.lead(attempt)
+    record(_started(run, attempt, reason))
+    record(CallReserved(trial_id, 1, 1, role, model, run.cap_usd(attempt)))
+    record(CallSettled(trial_id, 1, 1, role, model, Usage(), 0.0, error=reason, lost=True))
+    record(_ended(attempt, reason, "Lost"))
+    return Lost(attempt, reason)
+
+
+def never_began(
+    run: RemoteRun, record: Record, attempt: Attempt, reason: str, failure: str
+) -> TrialEnded:
+    """Put an attempt on record that certainly sent no call: it costs nothing.
+
+    Raises what `record` raises.
+    """
+    ended = _ended(attempt, reason, failure)
+    record(_started(run, attempt, reason))
+    record(ended)
+    return ended
+
+
+def spent_usd(events: Iterable[Event], card: RateCard) -> float:
+    """What a trial's events cost, in USD, reckoned as when a run's journal is read.
+
+    A call that was lost, never settled, or came without its tokens costs its reserve. Raises
+    `UsageError` for a model that the card has no price for.
+    """
+    reserves: dict[int, float] = {}
+    settled = 0.0
+    for event in events:
+        match event:
+            case CallReserved():
+                reserves[event.seq] = event.usd
+            case CallSettled() if not event.lost and not event.detail.get("usage_missing"):
+                reserves.pop(event.seq, None)
+                settled += card.usd(event.model, event.usage)
+    return settled + sum(reserves.values())
+
+
+def _keep(results: Path, files: Mapping[str, bytes]) -> None:
+    """Write a bundle's files below the results folder, each whole or not at all.
+
+    Raises:
+        EnvironmentProblem: the disk refuses.
+    """
+    for name, data in files.items():
+        path = results / name
+        half = path.with_name(f".{path.name}.half")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            half.write_bytes(data)
+            half.replace(path)
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"cannot write {path}: {error.strerror}: free some space there, or set "
+                "RUNNER_RESULTS to a disk that has room"
+            ) from error
+
+
+def _started(run: RemoteRun, attempt: Attempt, reason: str) -> TrialStarted:
+    """The first line on record of an attempt that brought none of its own."""
+    return TrialStarted(
+        trial_id=attempt.trial_id,
+        run_id=attempt.run_id,
+        arm=attempt.cell.arm,
+        task=attempt.cell.task,
+        trial=attempt.trial,
+        attempt=attempt.attempt,
+        provider_kind=run.kind,
+        started_at=now(),
+        manifest={"lost": reason},
+    )
+
+
+def _ended(attempt: Attempt, reason: str, failure: str) -> TrialEnded:
+    """The last line on record of an attempt that brought none of its own."""
+    return TrialEnded(
+        trial_id=attempt.trial_id,
+        status="infra",
+        success=False,
+        harness_green=False,
+        iterations=0,
+        wall_s=0.0,
+        model_s=0.0,
+        tool_s=0.0,
+        judge_s=0.0,
+        wait_s=0.0,
+        ended_at=now(),
+        reason=reason,
+        detail={"failure": failure},
+    )

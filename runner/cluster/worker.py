@@ -1,0 +1,83 @@
+"""The worker's side: run one attempt with this machine's own engine, keys and settings."""
+
+import logging
+import socket
+from pathlib import Path
+
+from distributed import Worker, get_worker
+
+from runner.cluster.facts import facts_at, program
+from runner.cluster.keeper import Keeper, keeper_of
+from runner.cluster.wire import Order, Ran, Refused, read_order, write_bundle, write_refusal
+from runner.config.settings import load_settings
+from runner.errors import OperatorError
+from runner.events import Event
+from runner.ledger.journal import Journal
+from runner.matrix.lock import differences
+
+_SHOWN = 8  # differences named in a refusal
+
+
+def run_attempt(payload: bytes) -> bytes:
+    """Run an order and give a bundle, or a refusal; what Dask runs on a worker."""
+    order = read_order(payload)
+    worker = get_worker()
+    keeper = keeper_of(worker)
+    refused = _refusal(order, worker, keeper)
+    if refused is not None:
+        return write_refusal(refused)
+    try:
+        return _run(order, worker, keeper)
+    finally:
+        keeper.release(order.attempt.trial_id)
+
+
+def _refusal(order: Order, worker: Worker, keeper: Keeper) -> Refused | None:
+    """Why this worker must not run the order; None once it has the claim."""
+    trial_id, host = order.attempt.trial_id, _host(worker)
+    try:
+        here = keeper.facts(order.session, lambda: facts_at(order.program, order.work))
+        lines = differences(order.facts, here)
+    except (OperatorError, ImportError) as error:
+        lines = [str(error)]
+    if lines:
+        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        return Refused(trial_id, "mismatch", host, "; ".join((*lines[:_SHOWN], *more)))
+    said = keeper.claim(order)
+    if said:
+        return Refused(trial_id, said["why"], host, said["reason"])  # type: ignore[arg-type]
+    return None
+
+
+def _run(order: Order, worker: Worker, keeper: Keeper) -> bytes:
+    """Run the trial with a journal of its own on this disk, which stays there."""
+    trial_id = order.attempt.trial_id
+    events: list[Event] = []
+    folder: Path | None = None
+    error: str | None = None
+    try:
+        folder = load_settings().results / "remote" / trial_id
+        with Journal.create(folder / "journal.jsonl") as journal:
+
+            def record(event: Event) -> None:
+                journal.append(event)
+                events.append(event)
+                keeper.show(trial_id, event)
+
+            program(order.program).run_here(
+                order.attempt,
+                order.work,
+                folder / "files",
+                keeper.slots,
+                record,
+                lambda: keeper.stopped(trial_id),
+            )
+    except Exception as raised:  # the driver must hear of it together with what was spent
+        logging.getLogger(__name__).exception("trial %s broke off", trial_id)
+        error = str(raised) if isinstance(raised, OperatorError) else repr(raised)
+    files = Path() / "nothing" if folder is None else folder / "files"
+    return write_bundle(Ran(trial_id, _host(worker), error), events, files)
+
+
+def _host(worker: Worker) -> str:
+    return f"{socket.gethostname()} ({worker.address})"
