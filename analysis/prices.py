@@ -95,7 +95,7 @@ def rank_changes(amounts: Mapping[str, Pair]) -> tuple[str, ...]:
     unranked = [arm for arm in sorted(amounts) if arm not in ranked]
     clauses = [*_overtakings(ranked), *_lead(ranked)]
     if unranked:
-        clauses.append(f"{_listed(unranked)} cannot be ranked by both cards")
+        clauses.append(f"{_listed(unranked)}: no rank (none solved, or no price)")
     return tuple(clauses)
 
 

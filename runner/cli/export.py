@@ -12,8 +12,7 @@ from rich.console import Console
 
 from runner.cli import options as opt
 from runner.cli.flat import Flat, flat_file
-from runner.cli.kinds import KINDS
-from runner.cli.reprice import PAPER
+from runner.cli.reprice import KINDS, PAPER
 from runner.config.rates import load_cards
 from runner.config.settings import load_settings
 from runner.errors import EXIT_OK, EnvironmentProblem, UsageError

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.cli.kinds import foremost, noted
+from runner.cli.kinds import MARKS
 from runner.cli.sql import as_csv
 from runner.config.rates import RateCard
 from runner.config.settings import Settings
@@ -15,6 +15,7 @@ COLUMNS = (
     "haiku_in", "haiku_out", "haiku_cache_w", "haiku_cache_r",
     "qwen_present", "verify_exit",
 )  # fmt: skip
+FOREMOST = ("live", "imported", "replayed", "scripted")  # what tells most about models first
 FAMILIES = ("claude-opus", "claude-haiku", "qwen")  # the models that have columns
 
 TRIALS = """
@@ -95,7 +96,7 @@ def flat_file(settings: Settings, card: RateCard, kind: str | None) -> Flat:
         return query(settings.database, sql, wait_s=settings.db_wait_s, parameters=values).rows
 
     there = {str(name): count for name, count in ask(KINDS)}
-    chosen = kind or (foremost(list(there)) if there else "live")
+    chosen = kind or min(there, key=FOREMOST.index, default="live")
     rows = [flat_row(row, chosen) for row in ask(TRIALS, card=card.id, kind=chosen)]
     notes = [
         f"{count} {name} trials are not in it: --kind {name}"
@@ -115,4 +116,5 @@ def flat_row(row: Sequence[object], kind: str) -> list[object]:
     """A row as the file has it: USD to six places, an arm that says when it was simulated."""
     usd = row[COST]
     rounded = round(usd, 6) if isinstance(usd, float) else None
-    return [noted(str(row[0]), kind), *row[1:COST], rounded, *row[COST + 1 :]]
+    arm = f"{row[0]} ({MARKS[kind]})" if kind in MARKS else row[0]
+    return [arm, *row[1:COST], rounded, *row[COST + 1 :]]

@@ -5,19 +5,22 @@ example: runner reprice --card list-2026-11 --against paper-2026-06
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
 
 from analysis.prices import Pair, PricedCell, PricedTrial, price_cells, rank_changes
 from runner.cli import options as opt
-from runner.cli.kinds import KINDS, NOTES, noted
+from runner.cli.kinds import MARKS, badge, marked
 from runner.config.rates import RateCard, load_cards
 from runner.config.settings import Settings, load_settings
 from runner.errors import EXIT_OK, UsageError
 from runner.ledger.database import sync
 from runner.ledger.duck import query
+from runner.types import ProviderKind
 
+KINDS: tuple[str, ...] = get_args(ProviderKind)
 PAPER = "paper-2026-06"
 MEASURES: Mapping[str, Callable[[PricedCell], Pair]] = {
     "median of solved trials": lambda cell: cell.median_usd,
@@ -100,11 +103,13 @@ def show_kind(
     console: Console, kind: str, cells: Sequence[PricedCell], before: RateCard, after: RateCard
 ) -> None:
     """One kind's table and what changes in it."""
-    mark = f"  [black on yellow] {NOTES[kind]} [/]" if kind in NOTES else ""
-    console.print(f"[bold]{kind.capitalize()} trials[/]{mark}  USD by {before.id}, then {after.id}")
+    console.print(
+        f"[bold]{kind.capitalize()} trials[/]{badge(kind)}  USD by {before.id}, then {after.id}"
+    )
     console.print(cells_table(kind, cells, before, after))
+    mark = f" ({MARKS[kind]})" if kind in MARKS else ""
     for title, measure in MEASURES.items():
-        console.print(f"[bold]{noted(f'What changes, by the {title}', kind)}[/]")
+        console.print(f"[bold]What changes, by the {title}{mark}[/]")
         for task in sorted({cell.task for cell in cells}):
             amounts = {cell.arm: measure(cell) for cell in cells if cell.task == task}
             said = "; ".join(rank_changes(amounts)) or "one arm only, nothing to rank"
@@ -125,7 +130,7 @@ def cells_table(kind: str, cells: Sequence[PricedCell], before: RateCard, after:
         solved = f"{cell.solved} of {cell.results}"
         pairs = (cell.median_usd, cell.usd_per_solved)
         amounts = [text for pair in pairs for text in pair_cells(pair, cell.solved)]
-        table.add_row(cell.task, cell.arm, noted(kind, kind), solved, *amounts)
+        table.add_row(cell.task, cell.arm, str(marked(kind)), solved, *amounts)
     return table
 
 
