@@ -86,18 +86,20 @@ def draw(
     console: Console, view: BoardView, now: datetime, height: int | None = None
 ) -> RenderableType:
     """The whole board in the console's width and at most `height` lines."""
-    top = Group(*_head(view), *cells_table(view, console.width), *_foot(view, now))
+    top = Text("\n", no_wrap=True, overflow="ellipsis").join(
+        (*_head(view), *cells_table(view, console.width), *_foot(view, now))
+    )
     if height is None:
         rows, past = PRINTED_FLIGHTS, len(view.ended)
     else:
-        left = height - len(console.render_lines(top, pad=False))
+        left = height - top.plain.count("\n") - 1
         past = min(len(view.ended), max(1, (left - 5) // 4))
         rows = max(1, left - past - 5)  # two headings, two empty lines, one for those left out
     parts: list[RenderableType] = [top]
     if view.in_flight:
         parts += [Text(), *flights_table(view.in_flight, rows, console.width)]
     if view.ended[:past]:
-        parts += [Text(), ended_table(view.ended[:past])]
+        parts += [Text(), ended_table(view.ended[:past], console.width)]
     return Group(*parts)
 
 

@@ -2,51 +2,60 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich.cells import cell_len
-from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from runner.agent.loop import DELEGATE
 from runner.agent.text import first_line
 from runner.cli import board_lines as words
+from runner.cli.columns import Column, lined
 from runner.cli.display import COLOURS
 from runner.cli.summary import COLOURS as STATUS_COLOURS
 from runner.matrix.board_view import BoardView, CellView, EndedView, FlightView, Money
 
 WIDE = 110  # columns
+LABEL_CHARS = 20
+CELL_CHARS = 11
+MONEY_CHARS = 36  # with the arm's name
+ENDS = (Column("time", least=5, right=True), Column("USD", least=7, right=True))
 SHORT_TOOLS = {"str_replace_editor": "edit", DELEGATE: "delegate"}  # where it is narrow
 
 
-def cells_table(view: BoardView, width: int) -> Iterator[RenderableType]:
+def cells_table(view: BoardView, width: int) -> Iterator[Text]:
     """Arms as rows, tasks as columns, each arm's money; the run's below."""
     if not view.goal:
         return
-    by_cell = {each.cell: each for each in view.cells}
     fine = max(view.money.spent, view.money.reserved) < 10
-    grid: list[tuple[str, list[Text], Money]] = []
-    for arm, money in view.arms:
-        of_arm = [each for cell, each in by_cell.items() if cell.arm == arm]
-        grid.append((arm, [_cell(each, view) for each in of_arm], money))
-    tasks = {arm: [c.task for c in by_cell if c.arm == arm] for arm, _ in view.arms}
-    full = all(tasks[arm] == list(view.tasks) for arm in tasks)
-    widest = max((cell_len(text.plain) for _, texts, _ in grid for text in texts), default=0)
-    as_columns = full and len(view.tasks) * (widest + 2) + 36 <= width
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("arm", no_wrap=True, max_width=16)
-    for name in view.tasks if as_columns else ("solved/results",):
-        table.add_column(Text(f"  {first_line(name)}"), no_wrap=as_columns)
-    for name in ("spent", "reserved", "limit"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for arm, texts, money in grid:
-        named = [Text(f"{task} ").append_text(t) for task, t in zip(tasks[arm], texts, strict=True)]
-        middle = texts if as_columns else [Text("   ").join(named)]
-        table.add_row(Text(first_line(arm)), *middle, *_money(money, fine))
-    blank = [Text()] * (len(view.tasks) if as_columns else 1)
-    table.add_row("run", *blank, *_money(view.money, fine), style="bold")
-    yield table
+    by_arm = [[each for each in view.cells if each.cell.arm == arm] for arm, _ in view.arms]
+    titled = all([each.cell.task for each in cells] == list(view.tasks) for cells in by_arm)
+    shown = [[_cell(each, view) for each in cells] for cells in by_arm]
+    widest = max((text.cell_len for texts in shown for text in texts), default=0)
+    room = width - MONEY_CHARS
+    if not titled or len(view.tasks) * (max(CELL_CHARS, widest, *map(len, view.tasks)) + 2) > room:
+        titled = False
+        shown = [[_named(each, view) for each in cells] for cells in by_arm]
+        widest = max((text.cell_len for texts in shown for text in texts), default=0)
+    across = max(len(view.tasks) if titled else min(len(view.tasks), room // (widest + 2)), 1)
+    names = view.tasks if titled else ("solved/results", *[""] * (across - 1))
+    columns = (
+        Column("arm", most=LABEL_CHARS),
+        *(Column(f"  {first_line(name)}", least=CELL_CHARS) for name in names),
+        *(Column(name, least=8, right=True) for name in ("spent", "reserved", "limit")),
+    )
+    rows: list[list[Text]] = []
+    for (arm, money), texts in zip(view.arms, shown, strict=True):
+        for start in range(0, len(texts), across):
+            part = texts[start : start + across]
+            head = Text(first_line(arm) if start == 0 else "")
+            sums = _money(money, fine) if start == 0 else [Text()] * 3
+            rows.append([head, *part, *[Text()] * (across - len(part)), *sums])
+    total = [Text("run"), *[Text()] * across, *_money(view.money, fine)]
+    yield lined(columns, [*rows, total], width, gap=2)
     key = "solved/results · ✓ done · ✗ no attempts left · ▸ in flight · + without a result"
     yield Text(key, style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _named(each: CellView, view: BoardView) -> Text:
+    return Text(f"{first_line(each.cell.task)} ").append_text(_cell(each, view))
 
 
 def _cell(each: CellView, view: BoardView) -> Text:
@@ -72,31 +81,54 @@ def _money(money: Money, fine: bool) -> tuple[Text, Text, Text]:
     )
 
 
-def flights_table(flights: Sequence[FlightView], rows: int, width: int) -> Iterator[RenderableType]:
-    """The oldest trials in flight, and how many more there are.
-
-    Widths do not follow what changes from one moment to the next: columns would jump.
-    """
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=True, padding=(0, 1, 0, 0))
-    table.add_column("trial", no_wrap=True, min_width=10, max_width=20)
-    table.add_column("turn", no_wrap=True, justify="right", min_width=6)
-    table.add_column("now", no_wrap=True, width=28 if width < WIDE else 36)
-    table.add_column("last action", no_wrap=True, ratio=1)
-    table.add_column("time", no_wrap=True, justify="right", min_width=5)
-    table.add_column("USD", no_wrap=True, justify="right", min_width=7)
-    for flight in flights[:rows]:
-        turn = f"{flight.turn}/{flight.cap or '?'}" if flight.turn else ""
-        table.add_row(
+def flights_table(flights: Sequence[FlightView], rows: int, width: int) -> Iterator[Text]:
+    """The oldest trials in flight, and how many more there are."""
+    narrow = width < WIDE
+    now = 28 if narrow else 36
+    columns = (
+        Column("trial", least=10, most=LABEL_CHARS),
+        Column("turn", least=6, right=True),
+        Column("now", least=now, most=now),
+        Column("last action", rest=True),
+        *ENDS,
+    )
+    table = [
+        (
             Text(first_line(words.label(flight.attempt))),
-            turn,
+            Text(f"{flight.turn}/{flight.cap or '?'}" if flight.turn else ""),
             _now(flight),
-            _last(flight, width < WIDE),
-            words.span(flight.elapsed_s),
-            words.usd(flight.usd),
+            _last(flight, narrow),
+            Text(words.span(flight.elapsed_s)),
+            Text(words.usd(flight.usd)),
         )
-    yield table
+        for flight in flights[:rows]
+    ]
+    yield lined(columns, table, width)
     if len(flights) > rows:
         yield Text(f"+ {len(flights) - rows} more", style="dim")
+
+
+def ended_table(ended: Sequence[EndedView], width: int) -> Text:
+    """The last trials that ended, newest first."""
+    columns = (
+        Column("ended", least=10, most=LABEL_CHARS),
+        Column("turns", least=6, right=True),
+        Column("status", least=8),
+        Column("why", rest=True),
+        *ENDS,
+    )
+    table = [
+        (
+            Text(first_line(words.label(each.attempt))),
+            Text(str(each.turns)),
+            Text(each.status, style=STATUS_COLOURS.get(each.status, "yellow")),
+            Text(first_line(each.reason), style="dim"),
+            Text(words.span(each.own_s)),
+            Text(words.usd(each.usd)),
+        )
+        for each in ended
+    ]
+    return lined(columns, table, width)
 
 
 def _now(flight: FlightView) -> Text:
@@ -116,24 +148,3 @@ def _last(flight: FlightView, narrow: bool) -> Text:
     text = Text()
     text.append(first_line(tool), style="yellow" if bad else "green")
     return text.append(f" {first_line(used.summary)}")
-
-
-def ended_table(ended: Sequence[EndedView]) -> Table:
-    """The last trials that ended, newest first."""
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=True, padding=(0, 1, 0, 0))
-    table.add_column("ended", no_wrap=True, max_width=20)
-    table.add_column("status", no_wrap=True)
-    table.add_column("turns", no_wrap=True, justify="right")
-    table.add_column("why", no_wrap=True, ratio=1)
-    table.add_column("time", no_wrap=True, justify="right")
-    table.add_column("USD", no_wrap=True, justify="right")
-    for each in ended:
-        table.add_row(
-            Text(first_line(words.label(each.attempt))),
-            Text(each.status, style=STATUS_COLOURS.get(each.status, "yellow")),
-            str(each.turns),
-            Text(first_line(each.reason), style="dim"),
-            words.span(each.own_s),
-            words.usd(each.usd),
-        )
-    return table

@@ -103,7 +103,7 @@ def test_waits_and_slots_are_summed_up() -> None:
 def test_the_last_ends_are_shown_newest_first() -> None:
     lines = drawn(busy().view(312.0))
     first = next(n for n, each in enumerate(lines) if each.startswith("ended "))
-    assert [each.split()[3] for each in lines[first + 1 : first + 6]] == [
+    assert [each.split()[4] for each in lines[first + 1 : first + 6]] == [
         *("solved", "budget", "infra", "solved", "failed")
     ]
     assert "the container is gone" in lines[first + 3]
