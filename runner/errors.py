@@ -12,6 +12,7 @@ RunnerError
     └── EnvironmentProblem 3: the machine lacks something; the message says how to get it
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 Status = Literal["solved", "failed", "cap", "budget", "timeout", "blocked", "infra"]
@@ -63,16 +64,24 @@ class ModelFailure(TrialError):
 
     `kind` is the vendor's own word for it (`authentication_error`, `overloaded_error`,
     `connection`, ...), `request_id` the vendor's id when one came back. `lost` is True when a
-    reply may have been made and billed that never arrived: its reserve stays spent.
+    reply may have been made and billed that never arrived: its reserve stays spent. `detail`
+    holds `attempts` and `wait_s` like a reply's.
     """
 
     def __init__(
-        self, message: str, *, kind: str, request_id: str | None = None, lost: bool = True
+        self,
+        message: str,
+        *,
+        kind: str,
+        request_id: str | None = None,
+        lost: bool = True,
+        detail: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.request_id = request_id
         self.lost = lost
+        self.detail: Mapping[str, object] = detail or {}
 
 
 class SandboxFailure(TrialError):

@@ -13,6 +13,9 @@ class Slots:
     """`count` places, shared by threads."""
 
     def __init__(self, count: int) -> None:
+        """Raise `ValueError` for no place at all: who asks for one would wait for ever."""
+        if count < 1:
+            raise ValueError(f"{count} places are too few")
         self.count = count
         self._taken = 0
         self._freed = Condition()
@@ -24,19 +27,32 @@ class Slots:
 
     @contextmanager
     def held(self, told: Told) -> Iterator[None]:
-        """Have a place for as long as the context lasts, waiting for one first."""
-        began = None
-        with self._freed:
-            if self._taken >= self.count:
-                began = time.monotonic()
-                told(None)
-                self._freed.wait_for(lambda: self._taken < self.count)
-            self._taken += 1
+        """Have a place for as long as the context lasts, waiting for one first.
+
+        Whatever `told` raises passes through, and the place is free again.
+        """
+        began = time.monotonic()
+        waits = not self._try()
+        if waits:
+            told(None)  # outside of the lock: it writes to a disk
+            with self._freed:
+                self._freed.wait_for(self._free)
+                self._taken += 1
         try:
-            if began is not None:
+            if waits:
                 told(time.monotonic() - began)
             yield
         finally:
             with self._freed:
                 self._taken -= 1
                 self._freed.notify()
+
+    def _try(self) -> bool:
+        with self._freed:
+            if not self._free():
+                return False
+            self._taken += 1
+            return True
+
+    def _free(self) -> bool:
+        return self._taken < self.count

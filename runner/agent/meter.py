@@ -4,28 +4,24 @@
 a crash in between leaves the reserve on record as spent.
 """
 
-import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
+from runner.agent.bound import input_bound
 from runner.budget import Account
 from runner.config.rates import RateCard
 from runner.errors import LimitReached, ModelFailure, Stopped
 from runner.events import CallReserved, CallSettled, Record, ToolUsed, Waited
+from runner.models.failures import sent_again
 from runner.slots import Slots
-from runner.types import Message, Model, Reply, Role, ToolResult, ToolSpec, Usage, UserText
-
-# Added to a prompt's bytes for what the vendor adds itself: the tool-use system prompt (at most
-# 804 tokens for our models, Anthropic's tool-use page of 2026-07) and message framing.
-OVERHEAD_TOKENS = 1_000
-MESSAGE_TOKENS = 16
-
+from runner.types import Message, Model, Reply, Role, ToolSpec, Usage
 
 # A call whose reply got lost is sent again at most so often, each time with a new reserve.
 SEND_AGAIN = 2
-_LOST_ON_THE_WAY = ("connection_lost", "timeout")
 
 
 @dataclass
@@ -43,6 +39,7 @@ class Meter:
     record: Record
     clock: Callable[[], float] = time.monotonic
     stopped: Callable[[], str | None] = lambda: None
+    call_limit_usd: float | None = None
     started: float = field(init=False)
     model_s: float = 0.0
     wait_s: float = 0.0  # for earlier attempts at a call, for a place, for money
@@ -53,6 +50,9 @@ class Meter:
 
     def __post_init__(self) -> None:
         self.started = self.clock()
+        limit = self.call_limit_usd
+        if limit is not None and not (math.isfinite(limit) and limit >= 0):
+            raise ValueError(f"${limit} is no amount of money")
 
     def call(
         self,
@@ -69,64 +69,88 @@ class Meter:
         Raises:
             LimitReached: the call's worst case would pass a USD limit, or the trial's time is
                 up; nothing was sent.
-            Stopped: the run is being stopped; nothing was sent.
+            Stopped: the run is being stopped; nothing was sent, or it was refused.
             ModelFailure: the call failed; its reserve stays spent if a reply may be lost.
         """
-        if role != "executor":
-            self.lead_turns = iteration
         bound = input_bound(system, messages, tools)
         worst = self.card.worst_case_usd(model.name, bound, max_tokens)
+        self._check_call(worst)
+        ask = partial(model.reply, system, messages, tools)
         for again in range(SEND_AGAIN, -1, -1):
             self._set_aside(worst)
+            if role != "executor":
+                self.lead_turns = iteration
+            self.seq += 1
             try:
-                return self._ask(model, role, iteration, worst, system, messages, tools)
+                return self._ask(_Call(self.seq, iteration, role, model.name, worst), ask)
             except ModelFailure as failure:
-                if not again or not failure.lost or failure.kind not in _LOST_ON_THE_WAY:
+                if not failure.lost and (reason := self.stopped()):
+                    raise Stopped(reason) from failure
+                if not again or not failure.lost or not sent_again(failure.kind):
                     raise
         raise AssertionError("the last try returns or raises")
+
+    def _check_call(self, usd: float) -> None:
+        if self.call_limit_usd is not None and usd > self.call_limit_usd:
+            raise LimitReached(
+                f"the next call may cost ${usd:.4f}: over the limit of ${self.call_limit_usd:.4f} "
+                "for one call",
+                "budget",
+                "call",
+            )
 
     def _set_aside(self, usd: float) -> None:
         self.check_time()
         if reason := self.stopped():
             raise Stopped(reason)
-        if not self.account.try_reserve(usd):
-            self.waiting("money", None)
-            self.waiting("money", self.account.reserve(usd))
+        if self.account.try_reserve(usd):
+            return
+        self.waiting("money", None)
+        seconds = self.account.reserve(usd, self.stopped)
+        if seconds is None:
+            raise Stopped(self.stopped() or "the run is being stopped")
+        try:
+            self.waiting("money", seconds)
             if reason := self.stopped():
-                self.account.settle(usd, 0.0)
                 raise Stopped(reason)
+        except BaseException:
+            self.account.settle(usd, 0.0)  # nothing was sent
+            raise
 
-    def _ask(
-        self,
-        model: Model,
-        role: Role,
-        iteration: int,
-        worst: float,
-        system: str,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSpec],
-    ) -> Reply:
-        self.seq += 1
-        seq, spent = self.seq, worst  # whatever breaks in here may have been billed
+    def _ask(self, call: "_Call", ask: Callable[[], Reply]) -> Reply:
+        """Send a call whose money is set aside.
+
+        What is spent counts as the worst case until the end of the call is on record: until
+        then the record says so too, and a crash now must not find more there than the limit.
+        """
+        spent = call.worst
         began = self.clock()
         try:
-            self.record(CallReserved(self.trial_id, seq, iteration, role, model.name, worst))
-            reply = model.reply(system, messages, tools)
-            # A vendor that leaves out a count may bill it all the same.
-            if not reply.detail.get("usage_missing"):
-                spent = self.card.usd(model.name, reply.usage)
+            self._reserved(call)
+            reply = ask()
+            self._count(reply.latency_s, reply.detail)
+            cost = self._cost(call, reply)
+            self._settle(call, reply, cost)
+            spent = call.worst if cost is None else cost
         except ModelFailure as failure:
-            took = self.clock() - began
-            self.model_s += took
-            spent = worst if failure.lost else 0.0
-            self._settle(seq, iteration, role, model.name, took, failure=failure)
+            took = max(0.0, self.clock() - began - waited(failure.detail))
+            self._count(took, failure.detail)
+            self._failed(call, failure, took)
+            spent = call.worst if failure.lost else 0.0
             raise
         finally:
-            self.account.settle(worst, spent)
-        self.model_s += reply.latency_s
-        self._count_wait("rate limit", waited(reply))
-        self._settle(seq, iteration, role, model.name, reply.latency_s, reply=reply)
+            self.account.settle(call.worst, spent)
         return reply
+
+    def _count(self, model_s: float, detail: Mapping[str, object]) -> None:
+        self.model_s += model_s
+        self._count_wait("rate limit", waited(detail))
+
+    def _cost(self, call: "_Call", reply: Reply) -> float | None:
+        """USD; None for a vendor that leaves out a count, for it may bill it all the same."""
+        if reply.detail.get("usage_missing"):
+            return None
+        return self.card.usd(call.model, reply.usage)
 
     @contextmanager
     def place(self, slots: Slots) -> Iterator[None]:
@@ -158,76 +182,61 @@ class Meter:
                 f"the trial ran {took:.0f} s, its limit is {self.limit_s:g} s", "timeout"
             )
 
-    def _settle(
-        self,
-        seq: int,
-        iteration: int,
-        role: Role,
-        model: str,
-        latency_s: float,
-        *,
-        reply: Reply | None = None,
-        failure: ModelFailure | None = None,
-    ) -> None:
+    def _reserved(self, call: "_Call") -> None:
+        place = (call.seq, call.iteration, call.role, call.model)
+        self.record(CallReserved(self.trial_id, *place, call.worst))
+
+    def _settle(self, call: "_Call", reply: Reply, cost: float | None) -> None:
+        detail = dict(reply.detail)
+        if cost is not None and cost > call.worst + 1e-9:
+            # The bound was wrong, or the vendor's count is: either way a limit may be passed.
+            detail["over_reserve_usd"] = round(cost - call.worst, 9)
         self.record(
             CallSettled(
                 self.trial_id,
-                seq,
-                iteration,
-                role,
-                model,
-                usage=reply.usage if reply else Usage(),
-                latency_s=latency_s,
-                stop_reason=reply.stop_reason if reply else None,
-                request_id=given.request_id if (given := reply or failure) else None,
-                error=f"{failure.kind}: {failure}" if failure else None,
-                lost=failure.lost if failure else bool(reply and reply.detail.get("usage_missing")),
-                detail=reply.detail if reply else {},
+                call.seq,
+                call.iteration,
+                call.role,
+                call.model,
+                usage=reply.usage,
+                latency_s=reply.latency_s,
+                stop_reason=reply.stop_reason,
+                request_id=reply.request_id,
+                lost=cost is None,
+                detail=detail,
+            )
+        )
+
+    def _failed(self, call: "_Call", failure: ModelFailure, took_s: float) -> None:
+        self.record(
+            CallSettled(
+                self.trial_id,
+                call.seq,
+                call.iteration,
+                call.role,
+                call.model,
+                usage=Usage(),
+                latency_s=took_s,
+                request_id=failure.request_id,
+                error=f"{failure.kind}: {failure}",
+                lost=failure.lost,
+                detail=failure.detail,
             )
         )
 
 
-def waited(reply: Reply) -> float:
-    """Seconds a reply waited for earlier attempts to fail; 0 when the model says nothing of it."""
-    seconds = reply.detail.get("wait_s", 0.0)
+@dataclass(frozen=True)
+class _Call:
+    """One call as it goes on record; `worst` is USD."""
+
+    seq: int
+    iteration: int
+    role: Role
+    model: str
+    worst: float
+
+
+def waited(detail: Mapping[str, object]) -> float:
+    """Seconds a call waited for earlier attempts to fail; 0 when the model says nothing of it."""
+    seconds = detail.get("wait_s", 0.0)
     return float(seconds) if isinstance(seconds, int | float) else 0.0
-
-
-def input_bound(system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
-    """No prompt of this conversation can hold more tokens than this.
-
-    A byte-pair token is at least one byte. What the vendor has counted already is taken from
-    its own last count; only what came after it is bounded by its bytes.
-    """
-    after: list[Message] = []
-    for message in reversed(messages):
-        if isinstance(message, Reply) and message.usage.context_tokens:
-            counted = message.usage.context_tokens + message.usage.output_tokens
-            return counted + sum(map(_bytes, after)) + MESSAGE_TOKENS * (len(after) + 1)
-        after.append(message)
-    offered = sum(
-        _size(tool.name) + _size(tool.description) + _json(tool.parameters) for tool in tools
-    )
-    first = _size(system) + offered + OVERHEAD_TOKENS
-    return first + sum(map(_bytes, after)) + MESSAGE_TOKENS * len(after)
-
-
-def _bytes(message: Message) -> int:
-    if isinstance(message, UserText):
-        return _size(message.text)
-    if isinstance(message, ToolResult):
-        return _size(message.call_id) + _size(message.name) + _size(message.text)
-    asked = sum(_size(call.id) + _size(call.name) + _json(call.arguments) for call in message.calls)
-    return _size(message.text) + asked + _json(message.raw)
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
-
-
-def _json(value: object) -> int:
-    return len(json.dumps(value, default=_plain))  # ASCII with escapes: never shorter than UTF-8
-
-
-def _plain(value: object) -> object:
-    return dict(value) if isinstance(value, Mapping) else str(value)

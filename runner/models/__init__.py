@@ -2,22 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from runner.errors import UsageError
 from runner.models import anthropic_messages, ollama_chat, reach
-from runner.models.connection import Connection, Options
-from runner.types import Model
+from runner.models.connection import Connection, Options, keys_of
+from runner.models.keyless import Keyless, OpenModel
 
 __all__ = ["PROVIDERS", "Connection", "OpenModel", "Provider", "make_model"]
-
-
-class OpenModel(Model, Protocol):
-    """A model that holds connections; close it when the conversation is over."""
-
-    def close(self) -> None:
-        """Close the connections."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,7 @@ PROVIDERS: Mapping[str, Provider] = {
 def make_model(
     provider: str, model: str, max_tokens: int, options: Options, connection: Connection
 ) -> OpenModel:
-    """The model of one seat; nothing is sent yet.
+    """The model of one seat; nothing is sent yet, and no key comes back from it.
 
     Args:
         provider: a key of `PROVIDERS`.
@@ -56,4 +47,5 @@ def make_model(
     """
     if provider not in PROVIDERS:
         raise UsageError(f"unknown provider '{provider}'; known: {', '.join(sorted(PROVIDERS))}")
-    return PROVIDERS[provider].build(model, max_tokens, options, connection)
+    built = PROVIDERS[provider].build(model, max_tokens, options, connection)
+    return Keyless(built, keys_of(connection))

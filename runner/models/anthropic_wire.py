@@ -105,10 +105,10 @@ def _mark(turns: Sequence[tuple[str, list[Block]]], mark: Block) -> None:
             turns[ends[-2]][1][-1]["cache_control"] = mark
 
 
-def read_reply(
-    body: JsonObject, *, latency_s: float, request_id: str | None, detail: Mapping[str, object]
-) -> Reply:
+def read_reply(body: JsonObject, *, request_id: str | None) -> Reply:
     """The API's answer as a `Reply`; usage fields that are absent count 0 and are named.
+
+    `latency_s` is left at 0 for whoever knows it.
 
     Raises:
         ModelFailure: kind `malformed_reply`, when this is not an answer of the Messages API.
@@ -119,7 +119,7 @@ def read_reply(
     blocks = [_read_block(block, index, request_id) for index, block in enumerate(content)]
     raw, calls = _read_calls(blocks)
     usage, missing = _read_usage(body, request_id)
-    extra = dict(detail)
+    extra: dict[str, object] = {}
     if missing:
         extra["usage_missing"] = missing
     for field in ("stop_details", "model"):
@@ -134,7 +134,7 @@ def read_reply(
         calls=tuple(calls),
         usage=usage,
         stop_reason=cast(StopReason, stop),
-        latency_s=latency_s,
+        latency_s=0.0,
         request_id=request_id,
         raw=raw,
         detail=extra,

@@ -1,144 +1,167 @@
-"""How long one model call may take, whatever the server does: retries, waits, slow bodies.
+"""How often one model call is tried, with which pauses and for how long: for every vendor alike.
 
-The SDK retries by itself, obeys a `retry-after` of any length and lets a body drip for ever.
-This bounds it from the outside, through its public middleware and event hooks. Retried is only
-what cannot have been billed: a refused connection, or an answer that is an error. A request
-that was sent and whose answer got lost may have been billed, so it ends the call: a second
-attempt needs money set aside of its own, and that is the caller's business.
+Tried again is only what cannot have been billed: a request that never left, or one answered by
+an error. A request that was sent and whose answer got lost may have been billed, so it ends the
+call: to send it again needs money set aside anew, and that is the caller's business.
+
+All durations come from a monotonic clock. The one use of the time of day is a `retry-after`
+given as a date, and there the answer's own date is what it is compared with.
 """
 
 import email.utils
+import math
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
-import anthropic
-import httpx2
-from anthropic import APIRequest, APIResponse, CallNext
+from runner.errors import ModelFailure
+from runner.models.connection import Connection
+from runner.types import Reply
 
 BODY_CAP = 32 * 1024 * 1024  # bytes; the longest real reply is under 1 MB
-_NEVER_SENT = (
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-    httpx2.PoolTimeout,
-    httpx2.ProxyError,
-    httpx2.UnsupportedProtocol,
-    httpx2.LocalProtocolError,
-)
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0  # of our own; one that is asked for may fill the call's deadline
+SPREAD = 0.1  # what is added at most to a pause asked for, so that not all come back at once
 
 
-class CallLost(anthropic.AnthropicError):
-    """A call given up; an SDK error so that the SDK passes it on and does not retry.
+class Refused(Exception):
+    """An attempt that cannot have been billed and may do better after a pause.
 
-    `lost` says whether a request was sent whose answer never came whole.
+    `asked_s` is the pause the server asked for; `most` bounds the attempts further.
     """
 
-    def __init__(self, kind: str, message: str, *, lost: bool = True) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.lost = lost
+    def __init__(
+        self, failure: ModelFailure, asked_s: float | None = None, most: int | None = None
+    ) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+        self.asked_s = asked_s
+        self.most = most
 
 
 class Attempts:
-    """Counts and bounds the attempts of one call at a time."""
+    """Counts, spaces and bounds the attempts of one call at a time."""
 
     def __init__(
-        self, timeout_s: float, deadline_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        connection: Connection,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        self._timeout_s = timeout_s
-        self._deadline_s = deadline_s
+        """`chance` gives numbers from 0 up to 1."""
+        self._connection = connection
         self._clock = clock
+        self._chance = chance
         self._started = self._attempt_started = clock()
         self.count = 0
 
-    def begin(self) -> None:
-        """Start counting for a new call."""
-        self._started = self._attempt_started = self._clock()
-        self.count = 0
+    def run(self, attempt: Callable[[], Reply]) -> Reply:
+        """Make attempts until one gives a reply or none may be made any more.
 
-    @property
-    def wait_s(self) -> float:
-        """Seconds from the call's start to its last attempt: failed attempts and pauses."""
-        return self._attempt_started - self._started
+        The reply's `latency_s` is the last attempt's; `detail` gets `attempts` and `wait_s`,
+        the seconds lost before it.
 
-    @property
-    def latency_s(self) -> float:
-        """Seconds since the last attempt began."""
-        return self._clock() - self._attempt_started
-
-    def attempt(self, request: APIRequest, call_next: CallNext) -> "APIResponse[object]":
-        """Middleware of the SDK: runs once for every attempt."""
-        self._attempt_started = self._clock()
-        self.count += 1
-        seconds = min(self._timeout_s, self._left(lost=False))
-        timeout = httpx2.Timeout(seconds, connect=min(10.0, seconds))
-        try:
-            response = call_next(request.copy(timeout=timeout))
-        except anthropic.APIConnectionError as error:
-            cause = error.__cause__
-            if isinstance(cause, _NEVER_SENT) or not isinstance(cause, httpx2.HTTPError):
-                raise
-            raise _lost(cause, seconds) from None
-        if self._pause(response.headers) >= self._left_or_zero():
-            response.headers["x-should-retry"] = "false"
-        return response
-
-    def watch(self, response: httpx2.Response) -> None:
-        """Event hook of the HTTP client: bounds the body before anything reads it."""
-        stream = response.stream
-        if isinstance(stream, httpx2.SyncByteStream):
-            response.stream = _BoundedBody(stream, self._left, self._timeout_s)
-
-    def _left_or_zero(self) -> float:
-        return max(0.0, self._deadline_s - (self._clock() - self._started))
-
-    def _left(self, *, lost: bool = True) -> float:
-        left = self._left_or_zero()
-        if left <= 0:
-            raise CallLost("deadline", f"no whole answer within {self._deadline_s:g} s", lost=lost)
-        return left
-
-    def _pause(self, headers: httpx2.Headers) -> float:
-        """Seconds the SDK would wait before it tries again: as asked, or its own back-off."""
-        for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-            asked = headers.get(name, "")
+        Raises:
+            ModelFailure: the last attempt's, with the same `detail`.
+        """
+        self._started, self.count = self._clock(), 0
+        while True:
+            self._attempt_started = self._clock()
+            self.count += 1
             try:
-                return float(asked) * unit
-            except ValueError:
-                if date := email.utils.parsedate_tz(asked):
-                    return email.utils.mktime_tz(date) - time.time()
-        return min(8.0, 0.5 * 2.0 ** min(self.count - 1, 10))
+                reply = attempt()
+            except ModelFailure as failure:
+                raise self._given_up(failure) from failure.__cause__
+            except Refused as refused:
+                if not self._paused(refused):
+                    raise self._given_up(refused.failure) from refused.failure.__cause__
+                continue
+            took = self._clock() - self._attempt_started
+            return replace(reply, latency_s=took, detail={**reply.detail, **self._detail()})
 
+    @property
+    def silence_s(self) -> float:
+        """Seconds the attempt that runs may be silent."""
+        return max(0.001, min(self._connection.timeout_s, self._left_s))
 
-class _BoundedBody(httpx2.SyncByteStream):
-    """A body that ends in `CallLost` when it is too long, too slow or cut off."""
-
-    def __init__(
-        self, body: httpx2.SyncByteStream, left: Callable[[], float], timeout_s: float
-    ) -> None:
-        self._body = body
-        self._left = left
-        self._timeout_s = timeout_s
-
-    def __iter__(self) -> Iterator[bytes]:
+    def bounded(self, body: Iterable[bytes]) -> Iterator[bytes]:
+        """The chunks of a body as they come; raises `ModelFailure` for too many or too slow."""
         size = 0
+        for chunk in body:
+            size += len(chunk)
+            if size > BODY_CAP:
+                raise ModelFailure(f"the answer is over {BODY_CAP} bytes", kind="malformed_reply")
+            if self._left_s <= 0:
+                allowed = f"{self._connection.deadline_s:g} s"
+                raise ModelFailure(f"no whole answer within {allowed}", kind="deadline")
+            yield chunk
+
+    @property
+    def _left_s(self) -> float:
+        return self._connection.deadline_s - (self._clock() - self._started)
+
+    def _paused(self, refused: Refused) -> bool:
+        """Wait for the next attempt; False when there is none to be made."""
+        most = self._connection.max_retries
+        most = most if refused.most is None else min(most, refused.most)
+        pause_s = self._pause_s(refused.asked_s)
+        if self.count > most or pause_s >= self._left_s:
+            return False
+        asked = "" if refused.asked_s is None else f", asked to wait {refused.asked_s:.3g} s"
+        self._connection.on_pause(pause_s, f"{refused.failure.kind}{asked}")
+        return not self._connection.wait(pause_s)
+
+    def _pause_s(self, asked_s: float | None) -> float:
+        if asked_s is not None:
+            return asked_s * (1 + SPREAD * self._chance())
+        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self.count - 1, 10))
+        return longest * (1 + self._chance()) / 2
+
+    def _detail(self) -> dict[str, object]:
+        return {
+            "attempts": self.count,
+            "wait_s": round(self._attempt_started - self._started, 6),
+        }
+
+    def _given_up(self, failure: ModelFailure) -> ModelFailure:
+        tries = f" ({self.count} attempts)" if self.count > 1 else ""
+        return ModelFailure(
+            f"{failure}{tries}",
+            kind=failure.kind,
+            request_id=failure.request_id,
+            lost=failure.lost,
+            detail=self._detail(),
+        )
+
+
+def asked_pause_s(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
+    """Seconds an answer asks to wait, or None when it does not or says nothing sensible.
+
+    Args:
+        headers: the answer's, names in any case the mapping takes.
+        now: the time of day, for a date in an answer that does not tell its own.
+    """
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        asked = headers.get(name, "")
         try:
-            for chunk in self._body:
-                size += len(chunk)
-                if size > BODY_CAP:
-                    raise CallLost("malformed_reply", f"the answer is over {BODY_CAP} bytes")
-                self._left()
-                yield chunk
-        except httpx2.HTTPError as error:
-            raise _lost(error, self._timeout_s) from None
-
-    def close(self) -> None:
-        self._body.close()
+            seconds = float(asked) * unit
+        except ValueError:
+            seconds = _until(asked, headers.get("date", ""), now)
+        if seconds > 0:  # which is false for what is no number
+            return seconds
+    return None
 
 
-def _lost(cause: BaseException | None, seconds: float) -> CallLost:
-    if isinstance(cause, httpx2.TimeoutException):
-        return CallLost("timeout", f"no answer for {seconds:.3g} s after the request was sent")
-    what = str(cause) or type(cause).__name__
-    if isinstance(cause, httpx2.DecodingError | httpx2.TooManyRedirects):
-        return CallLost("malformed_reply", f"the server's answer is not a reply: {what}")
-    return CallLost("connection_lost", f"the connection broke after the request was sent: {what}")
+def _until(asked: str, answered: str, now: Callable[[], float]) -> float:
+    """Seconds from the answer's own date to the date asked for; NaN when that is none."""
+    until, since = _moment(asked), _moment(answered)
+    return until - (now() if math.isnan(since) else since)
+
+
+def _moment(text: str) -> float:
+    parsed = email.utils.parsedate_tz(text)
+    try:
+        return email.utils.mktime_tz(parsed) if parsed else math.nan
+    except (ValueError, OverflowError):
+        return math.nan

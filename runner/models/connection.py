@@ -1,7 +1,10 @@
 """What every provider's builder takes: where the providers are, and options to be checked."""
 
-from collections.abc import Mapping
+import os
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from runner.errors import UsageError
 
@@ -9,16 +12,61 @@ Options = Mapping[str, object]
 Kinds = Mapping[str, tuple[type, ...]]
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _quiet(seconds: float, why: str) -> None:
+    """Tell nobody of a pause."""
+
+
+def _sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
 @dataclass(frozen=True)
 class Connection:
-    """How to reach the providers; seconds bound one attempt and one call with its retries."""
+    """How to reach the providers; seconds bound one attempt and one call with its retries.
+
+    `on_pause(seconds, why)` is told of a pause before it begins, for the eye only: the reply's
+    `wait_s` counts it. `wait(seconds)` is the pause; True says that it was cut short because
+    the run is being stopped (`threading.Event.wait` is one), and the call is given up.
+    """
 
     anthropic_api_key: str | None = None
     anthropic_base_url: str | None = None
     ollama_host: str = "http://127.0.0.1:11434"
     timeout_s: float = 600.0
     deadline_s: float = 1200.0
-    max_retries: int = 4
+    max_retries: int = 10  # with pauses that double up to 30 s: some two minutes of patience
+    on_pause: Callable[[float, str], None] = _quiet
+    wait: Callable[[float], bool] = _sleep
+
+
+def keys_of(connection: Connection) -> tuple[str, ...]:
+    """What is sent to prove who we are and must never be on record."""
+    addresses = (connection.anthropic_base_url or "", connection.ollama_host)
+    # Ollama's client takes its key from the environment by itself.
+    known = (connection.anthropic_api_key, os.environ.get("OLLAMA_API_KEY"))
+    return tuple(filter(None, (*known, *map(_password, addresses))))
+
+
+def _password(url: str) -> str | None:
+    try:
+        return urlsplit(url).password
+    except ValueError:
+        return None
+
+
+def shown_address(url: str) -> str:
+    """An address for people and for the record: without a user's name and password."""
+    before, at, after = url.rpartition("@")
+    return f"{before.partition('://')[0]}://{after}" if at and "://" in before else url
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is this machine; raises `ValueError` when it is none."""
+    return urlsplit(url).hostname in LOOPBACK
 
 
 def check_options(options: Options, known: Kinds, provider: str) -> None:

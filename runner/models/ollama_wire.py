@@ -76,14 +76,16 @@ def _plain(schema: object) -> object:
     return {**kinds[0], **schema} if len(kinds) == 1 else schema
 
 
-def read_reply(body: JsonObject, *, latency_s: float) -> Reply:
+def read_reply(body: JsonObject) -> Reply:
     """The chat API's answer as a `Reply`; counts that are absent are 0 and named in `detail`.
+
+    `latency_s` is left at 0 for whoever knows it.
 
     Raises:
         ModelFailure: kind `malformed_reply`, when this is not an answer of the chat API.
     """
     if isinstance(body.get("error"), str):
-        raise ModelFailure(f"Ollama answered: {str(body['error'])[:500]}", kind="api_error")
+        raise ModelFailure(f"Ollama answered: {body['error']}", kind="api_error", lost=False)
     message = as_object(body.get("message"), "message")
     text = message.get("content") or ""
     if not isinstance(text, str):
@@ -99,7 +101,7 @@ def read_reply(body: JsonObject, *, latency_s: float) -> Reply:
         calls=calls,
         usage=usage,
         stop_reason=_stop_reason(body.get("done_reason"), bool(calls)),
-        latency_s=latency_s,
+        latency_s=0.0,
         raw=_raw(message, text, calls),
         detail=_detail(body, missing),
     )

@@ -7,7 +7,7 @@ import httpx
 import httpx2
 import ollama
 
-from runner.models import anthropic_messages, ollama_chat
+from runner.models import anthropic_client, ollama_client
 from runner.models.connection import Connection
 
 _WAIT_S = 10.0
@@ -18,7 +18,7 @@ def anthropic_unreachable(model: str, connection: Connection) -> str | None:
     # Listing models costs nothing. A server that speaks only the Messages API may not know
     # the path: any answer but a refusal of the key will do.
     key = connection.anthropic_api_key or ""
-    client = anthropic_messages.open_client(key, connection.anthropic_base_url, timeout_s=_WAIT_S)
+    client = anthropic_client.open_client(key, connection.anthropic_base_url, timeout_s=_WAIT_S)
     with contextlib.closing(client):
         try:
             client.models.with_raw_response.list(limit=1)
@@ -45,7 +45,7 @@ def ollama_unreachable(model: str, connection: Connection) -> str | None:
     """Why `model` cannot be had from the Ollama server, with the fix; None when it can."""
     host = connection.ollama_host
     try:
-        with ollama_chat.open_client(host, _WAIT_S) as client:
+        with ollama_client.open_client(host, _WAIT_S) as client:
             names = {entry.model for entry in client.list().models}
     except (ConnectionError, httpx.HTTPError, httpx.InvalidURL, ollama.ResponseError) as error:
         return (

@@ -17,10 +17,15 @@ MODEL = "qwen3.5:9b"
 GO: Sequence[Message] = (UserText("go"),)
 
 
+def no_wait(seconds: float) -> bool:
+    """Pauses that last no time."""
+    return False
+
+
 def local(
     url: str, options: dict[str, object] | None = None, **settings: Any
 ) -> closing[OpenModel]:
-    connection = replace(Connection(ollama_host=url, timeout_s=5.0), **settings)
+    connection = replace(Connection(ollama_host=url, timeout_s=5.0, deadline_s=20.0, wait=no_wait), **settings)
     return closing(make_model("ollama", MODEL, 512, options or {"num_ctx": 8192}, connection))
 
 

@@ -71,10 +71,11 @@ def test_a_wrong_key_is_an_authentication_error() -> None:
 
 
 def test_a_key_that_a_server_quotes_is_not_repeated() -> None:
-    body = {"type": "error", "error": {"type": "authentication_error", "message": "no: sk-secret"}}
+    key = "sk-ant-0123456789abcdef"
+    body = {"type": "error", "error": {"type": "authentication_error", "message": f"no: {key}"}}
     with Canned(http(body, "401 Unauthorized")) as canned:
-        said = str(failure(canned.url, key="sk-secret"))
-    assert "sk-secret" not in said
+        said = str(failure(canned.url, key=key))
+    assert "sk-ant" not in said
     assert "no: [key removed]" in said
 
 
@@ -122,37 +123,6 @@ def test_usage_that_is_null_is_flagged(scripted: ScriptedServer) -> None:
     assert reply.detail["usage_missing"] == ["input_tokens", "output_tokens"]
 
 
-def test_overload_is_retried_and_the_wait_is_not_latency(scripted: ScriptedServer) -> None:
-    reply = ask(script(scripted, "nop?fault=529:0.1@1-2"))
-    assert reply.text == "DONE"
-    assert reply.detail["attempts"] == 3
-    waited = reply.detail["wait_s"]
-    assert isinstance(waited, float)
-    assert waited >= 0.2
-
-
-def test_a_wait_past_the_deadline_is_not_waited_for(scripted: ScriptedServer) -> None:
-    error = failure(script(scripted, "nop?fault=429:3600@*"))
-    assert error.kind == "rate_limit_error"
-    assert "wait 3600 s" in str(error)
-    assert len(scripted.requests) == 1
-
-
-@pytest.mark.parametrize("asked", ["86400", "inf", "Fri, 31 Dec 2199 23:59:59 GMT"])
-def test_any_way_to_ask_for_a_long_wait_is_understood(asked: str) -> None:
-    with Canned(http({}, "429 Too Many Requests", {"retry-after": asked})) as canned:
-        assert failure(canned.url).kind == "rate_limit_error"
-        assert len(canned.requests) == 1
-
-
-def test_a_body_that_never_ends_is_cut_at_the_deadline() -> None:
-    head = http(b"{")
-    endless = head.replace(b"content-length: 1", b"content-length: 1000000000")
-    with Canned(endless, drip=True) as canned:
-        error = failure(canned.url, deadline_s=0.3)
-    assert (error.kind, error.lost) == ("deadline", True)
-
-
 GARBAGE = {
     "nothing": b"",
     "not http": b"SSH-2.0-OpenSSH_9.2\r\n",
@@ -176,7 +146,6 @@ GARBAGE = {
     "not utf-8": http(b'{"type": "\xff\xfe"}'),
     "not gzip": http(b"DONE", headers={"content-encoding": "gzip"}),
     "a stream": http(b"event: ping\n\ndata: {}\n\n", headers={"content-type": "text/event-stream"}),
-    "a redirect to itself": http(b"", "307 Temporary Redirect", {"location": "/v1/messages"}),
     "no content": b"HTTP/1.1 204 No Content\r\n\r\n",
     "a long header": b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000 + b"\r\n\r\n",
 }

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 from fakes import CARD, HandClock, PlayedModel, meter, says
 
-from runner.agent.meter import Meter, input_bound
+from runner.agent.bound import input_bound
+from runner.agent.meter import Meter
 from runner.errors import LimitReached, ModelFailure, UsageError
 from runner.events import CallReserved, CallSettled, Event, ToolUsed
 from runner.types import Message, Reply, ToolCall, ToolResult, ToolSpec, Usage, UserText

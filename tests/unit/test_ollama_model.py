@@ -130,6 +130,8 @@ def test_a_reply_is_read_whole() -> None:
     assert (reply.text, reply.calls, reply.stop_reason) == ("DONE", (), "end_turn")
     assert reply.usage == Usage(input_tokens=100, output_tokens=7)
     assert reply.detail == {
+        "attempts": 1,
+        "wait_s": reply.detail["wait_s"],
         "total_s": 3.0,
         "load_s": 0.5,
         "prompt_eval_s": 1.0,
