@@ -166,10 +166,14 @@ def test_it_says_which_card_gives_the_source_s_own_usd(
 # ---- the paper's data -------------------------------------------------------------------
 
 
-@pytest.fixture
-def db(results: Path) -> Path:
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of the published data."""
-    assert main(["import", str(paper())]) == 0
+    results = tmp_path_factory.mktemp("paper")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("RUNNER_DB", raising=False)
+        environment.setenv("RUNNER_RESULTS", str(results))
+        assert main(["import", str(paper())]) == 0
     return database(results)
 
 
