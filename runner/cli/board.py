@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -16,9 +16,14 @@ from runner.cli.board_tables import cells_table, ended_table, flights_table
 from runner.events import Event
 from runner.matrix.board import Board
 from runner.matrix.board_view import BoardView
+from runner.types import ProviderKind
 
 REFRESH_PER_S = 4
 PROGRESS_S = 30.0  # at most so often a piped log says how the run stands
+BANNERS: Mapping[ProviderKind, str] = {
+    "scripted": "SIMULATED: scripted models play, tokens and USD are made up",
+    "replayed": "REPLAYED: answers on record are played back, no money is spent",
+}
 PRINTED_FLIGHTS = 12  # rows where there is no height to keep to
 
 
@@ -71,7 +76,7 @@ class MatrixDisplay:
         return draw(self._console, self._board.view(), local_now(), height)
 
     def _log(self, line: str) -> None:
-        mark = f"{words.SIMULATED}  " if self._board.simulated else ""
+        mark = f"{mark}  " if (mark := words.MARKS.get(self._board.kind, "")) else ""
         self._console.print(
             Text(f"{local_now():%H:%M:%S}  {mark}{line}"), soft_wrap=True, highlight=False
         )
@@ -111,9 +116,8 @@ def _line(*parts: str | Text) -> Text:
 
 
 def _head(view: BoardView) -> Iterator[Text]:
-    if view.simulated:
-        mark = " SIMULATED: scripted models play, tokens and USD are made up "
-        yield Text(mark, style="bold black on yellow", no_wrap=True)
+    if mark := BANNERS.get(view.kind):
+        yield Text(f" {mark} ", style="bold black on yellow")
     session = f"session {view.session}" if view.session > 1 else ""
     jobs = f"{view.jobs} job{'s' * (view.jobs != 1)}" if view.jobs else ""
     took = words.span(view.elapsed_s) if view.session else ""

@@ -1,6 +1,6 @@
 """A run in words, one line each: shared by the board on a terminal and by a piped log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from rich.text import Text
@@ -18,8 +18,9 @@ from runner.events import (
 from runner.matrix.board import Board
 from runner.matrix.board_view import BoardView, EndedView, FlightView, Money
 from runner.matrix.engine import Attempt
+from runner.types import ProviderKind
 
-SIMULATED = "simulated"
+MARKS: Mapping[ProviderKind, str] = {"scripted": "simulated", "replayed": "replayed"}
 LONG_ENOUGH_S = 5.0  # from here on it is worth saying since when a trial does what it does
 LONG_WAIT_S = 10.0  # a shorter wait is not worth a second line of a log
 

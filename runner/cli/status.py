@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from runner.cli import options as opt
+from runner.cli.open_runs import show_open_runs
 from runner.cli.running import show_running
 from runner.cli.sql import as_table
 from runner.config.rates import load_cards
@@ -58,6 +59,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.print(grid(settings, CELLS, card=settings.card))
     console.print("\n[bold]Latest trials[/]")
     console.print(grid(settings, LATEST, card=settings.card, last=options.last))
+    show_open_runs(console, settings)
     for path in done.torn:
         console.print(f"{path}: a torn last line was left out; it was never confirmed")
     return EXIT_OK

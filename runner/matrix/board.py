@@ -76,9 +76,9 @@ class Board:
                         flight.fold(event, moment)
 
     @property
-    def simulated(self) -> bool:
-        """Whether no real model is behind it."""
-        return self._kind != "live"
+    def kind(self) -> ProviderKind:
+        """Who plays: only `live` and `imported` are of real models at work."""
+        return self._kind
 
     def stopping(self, reason: str) -> None:
         """The session was asked to stop and finishes the calls in flight."""

@@ -111,11 +111,6 @@ class BoardView:
     left_usd: float | None
 
     @property
-    def simulated(self) -> bool:
-        """Whether no real model is behind it."""
-        return self.kind != "live"
-
-    @property
     def tasks(self) -> tuple[str, ...]:
         """The tasks, in the order of the cells."""
         return tuple(dict.fromkeys(each.cell.task for each in self.cells))
