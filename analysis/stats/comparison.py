@@ -128,7 +128,8 @@ def p_value(a: Floats, b: Floats) -> tuple[float, Method]:
     ranks = stats.rankdata(both)
     result = stats.permutation_test(
         (ranks[: len(a)], ranks[len(a) :]),
-        _mean_difference,
+        _distance,
+        alternative="greater",
         n_resamples=_ORDERS,
         batch=5_000,
         vectorized=True,
@@ -188,5 +189,5 @@ def quotients(tops: Floats, bottoms: Floats) -> Floats:
         return numpy.asarray(tops / bottoms, dtype=numpy.float64)
 
 
-def _mean_difference(a: Floats, b: Floats, axis: int) -> Floats:
-    return numpy.asarray(a.mean(axis=axis) - b.mean(axis=axis), dtype=numpy.float64)
+def _distance(a: Floats, b: Floats, axis: int) -> Floats:
+    return numpy.asarray(abs(a.mean(axis=axis) - b.mean(axis=axis)), dtype=numpy.float64)

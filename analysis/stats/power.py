@@ -104,19 +104,32 @@ def _sized(found: Plan, noise: Floats, freedom: int, power: float) -> Plan:
 
 
 def _smallest(noise: Floats, shift: float, power: float, names: tuple[str, ...]) -> int | None:
-    """The smallest n per arm with the power, by doubling and halving; None beyond `MOST`."""
-    low, high = 1, 4
-    while _power(noise, shift, high, names) < power:
+    """The smallest n per arm with the power; None beyond `MOST`."""
+
+    def enough(n: int) -> bool:
+        return _power(noise, shift, n, names) >= power
+
+    guess = _noether(float(noise.std()), shift, power)
+    if guess > 2 * MOST:
+        return None
+    low, high = max(1, int(guess * 0.8)), max(4, min(math.ceil(guess * 1.2), MOST))
+    while low > 1 and enough(low):
+        low, high = low // 2, low
+    while not enough(high):
         if high == MOST:
             return None
         low, high = high, min(2 * high, MOST)
     while high - low > 1:
         middle = (low + high) // 2
-        if _power(noise, shift, middle, names) < power:
-            low = middle
-        else:
-            high = middle
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+def _noether(spread: float, shift: float, power: float) -> float:
+    """Noether's n per arm for normal values: where the search begins."""
+    above = stats.norm.cdf(abs(shift) / (spread * math.sqrt(2)))
+    wanted = stats.norm.ppf(1 - ALPHA / 2) + stats.norm.ppf(power)
+    return float(wanted**2 / (6 * (above - 0.5) ** 2))
 
 
 def _power(noise: Floats, shift: float, n: int, names: tuple[str, ...]) -> float:

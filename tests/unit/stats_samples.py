@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from published_samples import CARDS, HAIKU, OPUS, paper
 
 from analysis.stats.samples import Cell, TrialRow, cells
+from analysis.stats.summary import TaskAnswer, analyse
 from runner.errors import Status
 from runner.types import Usage
 
@@ -27,7 +28,7 @@ def row(
 
 
 def cell(usd: Sequence[float | None], solved: int | None = None, *, arm: str = "A") -> Cell:
-    """One arm's trials of these costs, the first `solved` of them (all) successes."""
+    """The cell of trials of these costs, the first `solved` of them (all) successes."""
     good = len(usd) if solved is None else solved
     rows = [row(each, arm=arm, success=n < good) for n, each in enumerate(usd)]
     return only(rows)
@@ -36,6 +37,18 @@ def cell(usd: Sequence[float | None], solved: int | None = None, *, arm: str = "
 def only(rows: Iterable[TrialRow]) -> Cell:
     (found,) = cells(rows)
     return found
+
+
+def arm(
+    name: str, *costs: float | None, solved: int | None = None, task: str = "T1"
+) -> list[TrialRow]:
+    """One arm's trials of these costs, the first `solved` of them (all) successes."""
+    good = len(costs) if solved is None else solved
+    return [row(usd, arm=name, task=task, success=n < good) for n, usd in enumerate(costs)]
+
+
+def asked(rows: Sequence[TrialRow]) -> TaskAnswer:
+    return analyse(rows).task("T1")
 
 
 def paper_table() -> list[dict[str, str]]:
