@@ -45,14 +45,14 @@ UNPRICED = """
     from calls join trials on trials.trial_id = calls.trial_id
     cross join (select unnest([$before, $after]) as card) as cards
     left join rates on rates.card = cards.card and rates.model = calls.model
-    where rates.model is null and list_contains($kinds, provider_kind)
+    where rates.model is null and calls.model <> '' and list_contains($kinds, provider_kind)
     group by cards.card, calls.model order by cards.card, calls.model
 """
 
 LOST = """
-    select count(*), coalesce(sum(reserved_usd), 0)
-    from calls join trials on trials.trial_id = calls.trial_id
-    where lost and list_contains($kinds, provider_kind)
+    select count(distinct costs.trial_id), coalesce(sum(lost_usd), 0)
+    from costs join trials on trials.trial_id = costs.trial_id
+    where card = $after and lost_usd > 0 and list_contains($kinds, provider_kind)
 """
 
 
@@ -157,12 +157,11 @@ def show_doubts(
             "their cells show no USD rather than too little",
             markup=False,
         )
-    ((count, usd),) = query(
-        settings.database, LOST, wait_s=wait_s, parameters={"kinds": list(kinds)}
-    ).rows
-    if count:
+    parameters = {"after": after.id, "kinds": list(kinds)}
+    ((trials, usd),) = query(settings.database, LOST, wait_s=wait_s, parameters=parameters).rows
+    if trials:
         console.print(
-            f"lost: {count} calls may have been billed and are counted at their reserve, {usd:.4f} "
-            "USD by each trial's own card, whatever the card here",
+            f"lost: calls of {trials} trials may have been billed and are counted at their reserve, "
+            f"{usd:.4f} USD by each trial's own card, whatever the card here",
             markup=False,
         )

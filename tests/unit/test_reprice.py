@@ -84,9 +84,9 @@ def test_a_lost_call_is_counted_at_its_reserve_and_said(
     begun = started("t1", run_id="t1", arm="A", kind="live")
     reserve = call("t1", 1, Usage(), model=OPUS)[0]
     write_journal(results / "journal", "t1", [begun, reserve, ended("t1")])
-    assert "lost: 1 calls may have been billed and are counted at their reserve, 0.5000 USD" in (
-        said(capsys)
-    )
+    text = said(capsys)
+    assert "lost: calls of 1 trials may have been billed and are counted at their reserve" in text
+    assert "0.5000 USD by each trial's own card" in text
 
 
 def test_simulated_trials_stand_apart_and_carry_the_word(
