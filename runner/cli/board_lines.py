@@ -111,7 +111,7 @@ def wait_words(view: BoardView) -> str:
 
 def end_words(view: BoardView, now: datetime) -> str:
     """When the run may end, as a rough time of day; `now` is the reader's own."""
-    if view.goal is None or view.state in ("complete", "paused"):
+    if view.goal is None or view.state != "running":
         return ""
     if view.left_s is None or view.left_usd is None:
         return "end not yet known"
@@ -138,7 +138,7 @@ def short_of_money(view: BoardView) -> bool:
     return (
         money.limit is not None
         and view.left_usd is not None
-        and view.state in ("running", "stopping")
+        and view.state == "running"
         and money.spent + view.left_usd > money.limit
     )
 
@@ -181,6 +181,8 @@ def log_lines(event: Event, board: Board) -> Iterator[str]:
             yield f"session  {view.session}: {goal_words(view)}, {jobs} jobs, {words}"
         case SessionEnded():
             yield state_words(board.view()).plain
+        case Waited(what="slot", seconds=None):
+            return  # there are too many to tell each
         case TrialStarted() | Waited():
             flights = board.view().in_flight
             name = next((label(f.attempt) for f in flights if f.trial_id == event.trial_id), "?")
@@ -194,7 +196,7 @@ def _begun(event: TrialStarted | Waited, name: str) -> Iterator[str]:
     match event:
         case TrialStarted():
             yield f"started  {name:<10} {event.trial_id}"
-        case Waited(what=what, seconds=None) if what != "slot":  # too many to tell each
+        case Waited(what=what, seconds=None):
             yield f"waits    {name:<10} {what}"
         case Waited(what=what, seconds=float(seconds)) if seconds >= LONG_WAIT_S:
             yield f"waited   {name:<10} {what} {span(seconds)}"

@@ -49,6 +49,8 @@ def cells_table(view: BoardView, width: int) -> Iterator[Text]:
             sums = _money(money, fine) if start == 0 else [Text()] * 3
             rows.append([head, *part, *[Text()] * (across - len(part)), *sums])
     total = [Text("run"), *[Text()] * across, *_money(view.money, fine)]
+    for text in total:
+        text.stylize("bold")
     yield lined(columns, [*rows, total], width, gap=2)
     key = "solved/results · ✓ done · ✗ no attempts left · ▸ in flight · + without a result"
     yield Text(key, style="dim", no_wrap=True, overflow="ellipsis")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from board_events import HOSTILE, Trial, busy_run, folded, paused, run_started, session
 from fakes import CARD
+from rich.cells import cell_len
 from rich.console import Console
 
 from runner.cli.board import draw
@@ -50,6 +51,11 @@ def test_a_busy_run_fits_the_terminal(width: int, height: int) -> None:
     lines = drawn(busy().view(312.0), width, height)
     assert len(lines) <= height
     assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (8, 3), (30, 10), (500, 200)])
+def test_no_size_of_a_window_is_too_odd(width: int, height: int) -> None:
+    assert max(map(len, drawn(busy().view(312.0), width, height))) <= width
 
 
 def test_many_trials_are_cut_to_the_first_rows_and_the_rest_is_counted() -> None:
@@ -123,6 +129,15 @@ def test_what_a_model_wrote_is_shown_and_never_obeyed(width: int) -> None:
         assert obeyed not in sent
     assert "x\ufffd]0;t\ufffd[/]" in sent
     assert "[bold red]hi[/]" in sent
+
+
+def test_wide_signs_are_counted_as_they_are_drawn() -> None:
+    trial = Trial("A T1 0.1")
+    wide = trial.used(summary="日本語" * 30)
+    board = folded(run_started(), session(), trial.begin(), trial.asks(), trial.hears(), wide)
+    said = line(drawn(board.view()), "A T1 0.1")
+    assert "日本" in said
+    assert cell_len(said) == 80
 
 
 def test_a_simulated_run_says_so_first_of_all() -> None:
