@@ -161,7 +161,7 @@ def show_doubts(
     ((trials, usd),) = query(settings.database, LOST, wait_s=wait_s, parameters=parameters).rows
     if trials:
         console.print(
-            f"lost: calls of {trials} trials may have been billed and are counted at their reserve, "
-            f"{usd:.4f} USD by each trial's own card, whatever the card here",
+            f"lost: calls of {trials} trials may have been billed and are counted at their "
+            f"reserve, {usd:.4f} USD by each trial's own card, whatever the card here",
             markup=False,
         )
