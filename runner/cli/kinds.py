@@ -1,20 +1,13 @@
-"""Kinds of trials: what may not be taken for a live one says so wherever it is shown."""
+"""Trials that spent nothing say so wherever they are shown."""
 
-from collections.abc import Sequence
-from typing import get_args
-
-from runner.types import ProviderKind
-
-KINDS: tuple[str, ...] = get_args(ProviderKind)
-NOTES = {"scripted": "simulated", "replayed": "replayed"}
-FIRST = ("live", "imported", "replayed", "scripted")  # what tells most about models comes first
+MARKS = {"scripted": "simulated", "replayed": "replayed: nothing was spent"}
 
 
-def noted(text: str, kind: str) -> str:
-    """The text with the kind's note behind it: `A (simulated)`."""
-    return f"{text} ({NOTES[kind]})" if kind in NOTES else text
+def marked(kind: object) -> object:
+    """A trial's kind with its mark, as tables show it; any other value as it is."""
+    return f"{kind} ({MARKS[kind]})" if kind == "scripted" else MARKS.get(str(kind), kind)
 
 
-def foremost(kinds: Sequence[str]) -> str:
-    """Of the kinds there are, the one to show when none was asked for."""
-    return min(kinds, key=FIRST.index)
+def badge(kind: str) -> str:
+    """` · simulated` in colour, for a headline; empty for what is neither played nor replayed."""
+    return f" · [yellow]{MARKS[kind]}[/]" if kind in MARKS else ""

@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 from runner.config.arms import Seat
 from runner.errors import ModelFailure
-from runner.recording.exchanges import Answer, Briefing, Exchange, Failure, Sent, Tape
+from runner.events import Event, Record, TrialEnded
+from runner.recording.exchanges import Answer, Briefing, Ending, Exchange, Failure, Sent, Tape
 from runner.recording.request import Request, digest, shared
 from runner.types import Message, Model, Reply, Role, ToolResult, ToolSpec, UserText
 
@@ -103,3 +104,16 @@ def recorded(open_model: Opener, tape: Tape) -> Opener:
             yield RecordingModel(model, role, tape)
 
     return opened
+
+
+def noting(record: Record, tape: Tape | None) -> Record:
+    """`record`, with the trial's end on `tape` too, if there is one."""
+    if tape is None:
+        return record
+
+    def noted(event: Event) -> None:
+        record(event)
+        if isinstance(event, TrialEnded):
+            tape.write(Ending(event.status, event.success, event.reason))
+
+    return noted
