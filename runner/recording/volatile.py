@@ -41,8 +41,8 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("process id", r"\b((?:pid|PID)[ =:#]{1,2})\d+\b", r"\1<pid>"),
     (
         "process id, as bash prints it of one that died",
-        rf"(line \d+: +)\d+( {_DIED})",
-        r"\1<pid>\2",
+        rf"(line \d+:) +\d+( {_DIED})",
+        r"\1 <pid>\2",
     ),
     ("folder of pytest", r"/pytest-of-\w+/pytest-\d+\b", "/<pytest>"),
     ("name made by chance", r"/tmp\.[A-Za-z0-9]{10}\b|/tmp[a-z0-9_]{8}\b", "/<name>"),
