@@ -92,7 +92,8 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
 
 
 def _is_busy(error: duckdb.Error) -> bool:
-    return "Could not set lock" in str(error) or "different configuration" in str(error)
+    said = ("Could not set lock", "different configuration", "is already attached")
+    return any(words in str(error) for words in said)
 
 
 def _busy(path: Path, error: duckdb.Error) -> DatabaseBusy:

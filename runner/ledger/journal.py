@@ -6,13 +6,8 @@ A line counts once it is on disk; a torn last line was never confirmed to anyone
 """
 
 import contextlib
-import errno
-import fcntl
 import os
 import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,10 +15,17 @@ from typing import Self
 from runner.errors import EnvironmentProblem, UsageError
 from runner.events import Event, TrialStarted
 from runner.ledger.codec import encode
-from runner.ledger.journal_format import SCHEMA, Writer, read_journal
-from runner.ledger.journal_lines import line
-
-_LOCK_WAIT_S = 0.5  # longer than any reader's glance at the lock
+from runner.ledger.journal_file import holder as holder
+from runner.ledger.journal_file import (
+    lock,
+    make_folder,
+    problem,
+    reported,
+    sync_folder,
+    write_all,
+)
+from runner.ledger.journal_format import SCHEMA, Writer, check
+from runner.ledger.journal_lines import JournalLines, line
 
 
 class Journal:
@@ -45,18 +47,18 @@ class Journal:
 
         Raises `UsageError` when the file exists, `EnvironmentProblem` when it cannot be made.
         """
-        with _reported(path):
-            _make_folder(path.parent)
+        with reported(path):
+            make_folder(path.parent)
             try:
                 fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             except FileExistsError:
                 raise UsageError(_taken(path)) from None
         try:
-            _lock(fd, path)
+            lock(fd, path)
             journal = cls(path, fd)
             journal._write(Writer(SCHEMA, os.getpid()))
-            with _reported(path):
-                _sync_folder(path.parent)
+            with reported(path):
+                sync_folder(path.parent)
         except BaseException:
             os.close(fd)
             with contextlib.suppress(OSError):
@@ -71,15 +73,15 @@ class Journal:
         Raises `EnvironmentProblem` when another writer has it (naming its process), when it
         is damaged or newer than this program, or when it cannot be written.
         """
-        with _reported(path):
+        with reported(path):
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
-            _lock(fd, path)
-            content = read_journal(path)
-            with _reported(path):
-                os.ftruncate(fd, content.size)
-            started = {e.trial_id for e in content.events if isinstance(e, TrialStarted)}
-            journal = cls(path, fd, content.lines + 1, started)
+            lock(fd, path)
+            lines = JournalLines(path)
+            started = {event.trial_id for event in check(lines)}
+            with reported(path):
+                os.ftruncate(fd, lines.offset)
+            journal = cls(path, fd, lines.lines + 1, started)
             journal._write(Writer(SCHEMA, os.getpid()))
         except BaseException:
             os.close(fd)
@@ -129,11 +131,11 @@ class Journal:
         try:
             self._heal()
             data = line(self._next, text)
-            _write_all(self._fd, data, self._end)
+            write_all(self._fd, data, self._end)
             os.fsync(self._fd)
         except OSError as error:
             self._broken = error.strerror or str(error)
-            raise _problem(self.path, error) from error
+            raise problem(self.path, error) from error
         self._end += len(data)
         self._next += 1
 
@@ -149,97 +151,8 @@ class Journal:
         self._next += tail.count(b"\n")
 
 
-@dataclass(frozen=True)
-class Holder:
-    """A live writer of a journal."""
-
-    pid: int | None
-
-
-def holder(path: Path) -> Holder | None:
-    """Who writes this journal right now, in this process or another; None when nobody does.
-
-    Raises `EnvironmentProblem` when the file cannot be opened.
-    """
-    with _reported(path):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return Holder(_last_pid(path))
-    finally:
-        os.close(fd)
-    return None
-
-
-def _last_pid(path: Path) -> int | None:
-    try:
-        return read_journal(path).pid
-    except EnvironmentProblem:
-        return None
-
-
-def _lock(fd: int, path: Path) -> None:
-    """Take the writer's lock. A reader's glance holds it for microseconds: wait that out."""
-    deadline = time.monotonic() + _LOCK_WAIT_S
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise EnvironmentProblem(
-                    f"journal {path} is being written by process {_last_pid(path) or '?'}: "
-                    "wait for that run to end, or stop it"
-                ) from None
-        time.sleep(0.01)
-
-
 def _taken(path: Path) -> str:
     writer = holder(path)
     if writer is None:
         return f"run {path.stem} exists already ({path}): choose another run id"
     return f"run {path.stem} is under way in process {writer.pid or '?'} ({path})"
-
-
-def _write_all(fd: int, data: bytes, offset: int) -> None:
-    done = 0
-    while done < len(data):
-        done += os.pwrite(fd, data[done:], offset + done)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and its parents so that they outlive a power cut."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-@contextlib.contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _problem(path, error) from error
-
-
-def _problem(path: Path, error: OSError) -> EnvironmentProblem:
-    fix = {
-        errno.ENOSPC: "free some space there, or set RUNNER_RESULTS to a disk that has room",
-        errno.EDQUOT: "free some of your quota, or set RUNNER_RESULTS to another disk",
-        errno.EROFS: "set RUNNER_RESULTS to a folder that can be written",
-        errno.EACCES: "make the folder writable for you, or set RUNNER_RESULTS to another",
-        errno.EPERM: "make the folder writable for you, or set RUNNER_RESULTS to another",
-        errno.ENOENT: "check the run id and RUNNER_RESULTS",
-    }.get(error.errno or 0, "check that disk, or set RUNNER_RESULTS to another folder")
-    return EnvironmentProblem(f"cannot write {path}: {error.strerror or error}: {fix}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from runner.errors import EnvironmentProblem
-from runner.events import Event
+from runner.events import Event, TrialStarted
 from runner.ledger.codec import CodecError, decode, encode, kinds
 from runner.ledger.journal_lines import JournalLines
 
@@ -82,6 +82,20 @@ def records(lines: JournalLines, skip: frozenset[str] = frozenset()) -> Iterator
         if skip and lines.lines > 1 and kind_of(text) in skip:
             continue
         yield record(lines.path, lines.lines, text)
+
+
+def check(lines: JournalLines) -> Iterator[TrialStarted]:
+    """The trials' beginnings among these lines; the others are checked but not decoded.
+
+    Raises:
+        EnvironmentProblem: the journal is damaged or from a newer program.
+    """
+    for text in lines:
+        kind = kind_of(text)
+        if lines.lines == 1 or kind not in _KINDS or kind in ("Writer", "TrialStarted"):
+            found = record(lines.path, lines.lines, text)
+            if isinstance(found, TrialStarted):
+                yield found
 
 
 def kind_of(text: bytes) -> str:

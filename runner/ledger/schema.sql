@@ -2,8 +2,29 @@
 -- A change here raises SCHEMA in tables.py.
 
 CREATE TABLE schema_version (
-    version INTEGER NOT NULL,
-    views   BIGINT NOT NULL
+    version   INTEGER NOT NULL,
+    views     BIGINT NOT NULL,
+    intervals BOOLEAN NOT NULL
+);
+
+CREATE TABLE runs (
+    run_id         VARCHAR PRIMARY KEY,
+    provider_kind  VARCHAR NOT NULL,
+    started_at     TIMESTAMP,
+    lock           JSON NOT NULL,
+    n              INTEGER,
+    fixed          BOOLEAN,
+    seed           BIGINT,
+    jobs           INTEGER,
+    budget_usd     DOUBLE,
+    arm_budget_usd DOUBLE,
+    sessions       INTEGER NOT NULL,
+    state          VARCHAR NOT NULL CHECK (
+        state IN ('running', 'complete', 'paused', 'broken off')
+    ),
+    reason         VARCHAR,
+    ended_at       TIMESTAMP,
+    journal        VARCHAR NOT NULL
 );
 
 CREATE TABLE trials (
@@ -13,7 +34,9 @@ CREATE TABLE trials (
     task          VARCHAR NOT NULL,
     trial         INTEGER NOT NULL,
     attempt       INTEGER NOT NULL,
-    provider_kind VARCHAR NOT NULL CHECK (provider_kind IN ('live', 'scripted', 'imported')),
+    provider_kind VARCHAR NOT NULL CHECK (
+        provider_kind IN ('live', 'scripted', 'imported', 'replayed')
+    ),
     status        VARCHAR NOT NULL CHECK (
         status IN ('solved', 'failed', 'cap', 'budget', 'timeout', 'blocked', 'infra')
     ),
@@ -29,7 +52,8 @@ CREATE TABLE trials (
     manifest      JSON,
     ended_at      TIMESTAMP,
     reason        VARCHAR,
-    detail        JSON
+    detail        JSON,
+    journal       VARCHAR NOT NULL
 );
 
 CREATE TABLE calls (
@@ -50,6 +74,34 @@ CREATE TABLE calls (
     reserved_usd          DOUBLE,
     lost                  BOOLEAN NOT NULL,
     detail                JSON
+);
+
+-- The calls of a trial summed up by who made them, so that money is never summed from calls:
+-- prices are linear, hence tokens first and prices after is exact.
+CREATE TABLE usage (
+    trial_id              VARCHAR NOT NULL,
+    role                  VARCHAR NOT NULL,
+    model                 VARCHAR NOT NULL,
+    calls                 INTEGER NOT NULL,
+    input_tokens          BIGINT NOT NULL,
+    output_tokens         BIGINT NOT NULL,
+    cache_write_5m_tokens BIGINT NOT NULL,
+    cache_write_1h_tokens BIGINT NOT NULL,
+    cache_read_tokens     BIGINT NOT NULL,
+    lost_usd              DOUBLE NOT NULL
+);
+
+-- Attempts that money was set aside for as a whole and that have no end yet.
+CREATE TABLE issued (
+    run_id   VARCHAR NOT NULL,
+    trial_id VARCHAR NOT NULL,
+    arm      VARCHAR NOT NULL,
+    task     VARCHAR NOT NULL,
+    trial    INTEGER NOT NULL,
+    attempt  INTEGER NOT NULL,
+    usd      DOUBLE NOT NULL,
+    journal  VARCHAR NOT NULL,
+    line     BIGINT NOT NULL
 );
 
 CREATE TABLE tool_calls (
@@ -96,7 +148,12 @@ CREATE TABLE median_intervals (
 );
 
 CREATE TABLE ingested (
-    journal  VARCHAR PRIMARY KEY,
-    size     BIGINT NOT NULL,
-    mtime_ns BIGINT NOT NULL
+    journal     VARCHAR PRIMARY KEY,
+    size        BIGINT NOT NULL,
+    mtime_ns    BIGINT NOT NULL,
+    read_lines  BIGINT NOT NULL,
+    read_bytes  BIGINT NOT NULL,
+    again_lines BIGINT NOT NULL,
+    again_bytes BIGINT NOT NULL,
+    closed      BOOLEAN NOT NULL
 );

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,18 +10,15 @@ import duckdb
 
 from runner.config.rates import RateCard
 from runner.errors import EnvironmentProblem
-from runner.ledger import rows
 from runner.ledger.duck import REBUILD
 from runner.ledger.intervals import FEWEST, median_interval
-from runner.ledger.rows import Row, TrialEvents
 
-SCHEMA = 1
-_ROWS: Mapping[str, Callable[[TrialEvents], Sequence[Row]]] = {
-    "trials": lambda trial: [rows.trial_row(trial)],
-    "calls": rows.call_rows,
-    "tool_calls": rows.tool_rows,
-    "checks": rows.check_rows,
-}
+SCHEMA = 2
+Row = Mapping[str, object]
+
+
+class OlderTables(EnvironmentProblem):
+    """The file was made by an older version of this program; all of it can be made anew."""
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -30,13 +27,18 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     Raises:
         EnvironmentProblem: the file's tables are of another version.
     """
-    if not connection.execute("FROM duckdb_tables()").fetchone():
+    if is_empty(connection):
         connection.execute(_script("schema.sql"))
-        connection.execute("INSERT INTO schema_version VALUES (?, 0)", [SCHEMA])
+        connection.execute("INSERT INTO schema_version VALUES (?, 0, true)", [SCHEMA])
     check_version(connection, path)
     if not has_views(connection):
         connection.execute(_script("views.sql"))
         connection.execute("UPDATE schema_version SET views = ?", [_views_mark()])
+
+
+def is_empty(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file has no tables yet."""
+    return connection.execute("FROM duckdb_tables()").fetchone() is None
 
 
 def has_views(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -46,7 +48,11 @@ def has_views(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Raise `EnvironmentProblem` when the file's tables are not of this program's version."""
+    """Raise `EnvironmentProblem` when the file's tables are not of this program's version.
+
+    Raises:
+        OlderTables: they are of an older one.
+    """
     try:
         found = connection.execute("SELECT version FROM schema_version").fetchone()
     except duckdb.CatalogException:
@@ -55,37 +61,15 @@ def check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         return
     if found is None:
         raise EnvironmentProblem(f"database {path} is not one of this program's: set RUNNER_DB")
-    age = "a newer" if found[0] > SCHEMA else "an older"
+    if found[0] < SCHEMA:
+        raise OlderTables(
+            f"database {path} is from an older version of this program (tables {found[0]}, here "
+            f"{SCHEMA}): {REBUILD}"
+        )
     raise EnvironmentProblem(
-        f"database {path} is from {age} version of this program (tables {found[0]}, here "
+        f"database {path} is from a newer version of this program (tables {found[0]}, here "
         f"{SCHEMA}): update the program, or {REBUILD}"
     )
-
-
-def write_trials(
-    connection: duckdb.DuckDBPyConnection, trials: Mapping[str, TrialEvents], journal: Path
-) -> None:
-    """Replace these trials' rows in every table.
-
-    Raises:
-        EnvironmentProblem: a trial id is taken by another run.
-    """
-    ids = list(trials)
-    run_ids = [trial.started.run_id for trial in trials.values()]
-    clash = connection.execute(
-        "SELECT trial_id, trials.run_id FROM trials "
-        "JOIN (SELECT unnest(?) AS trial_id, unnest(?) AS run_id) AS new USING (trial_id) "
-        "WHERE trials.run_id <> new.run_id",
-        [ids, run_ids],
-    ).fetchone()
-    if clash:
-        raise EnvironmentProblem(
-            f"journal {journal} holds trial {clash[0]}, which run {clash[1]} has too: move one "
-            "of the two journals away"
-        )
-    for table, make in _ROWS.items():
-        connection.execute(f"DELETE FROM {table} WHERE trial_id IN (SELECT unnest(?))", [ids])
-        insert(connection, table, [row for trial in trials.values() for row in make(trial)])
 
 
 def insert(
@@ -156,13 +140,15 @@ def write_intervals(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def write_mark(
-    connection: duckdb.DuckDBPyConnection, journal: str, stamp: tuple[int, int] | None
-) -> None:
-    """Note that a journal of this stamp (size, time) is in, or with None that it is not yet."""
-    connection.execute("DELETE FROM ingested WHERE journal = ?", [journal])
-    if stamp:
-        connection.execute("INSERT INTO ingested VALUES (?, ?, ?)", [journal, *stamp])
+def has_intervals(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether no trial has been written since the last `write_intervals`."""
+    return connection.execute("SELECT intervals FROM schema_version").fetchone() == (True,)
+
+
+def mark_intervals(connection: duckdb.DuckDBPyConnection, *, current: bool) -> None:
+    """Note whether `median_intervals` is up to date."""
+    if has_intervals(connection) != current:
+        connection.execute("UPDATE schema_version SET intervals = ?", [current])
 
 
 def _views_mark() -> int:

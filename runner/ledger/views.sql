@@ -1,45 +1,42 @@
 -- The views. docs/database.md gives the formulas in words.
 
--- What each call cost by each card. A lost call (the runner died, or the connection broke, after
--- sending) costs its reserve: it may have been billed, and nobody can say how much.
+-- What each role's use of each model cost by each card. A lost call (the runner died, or the
+-- connection broke, after sending) costs its reserve: it may have been billed, and nobody can say
+-- how much. Where not even the model is known (''), the reserve counts by every card.
 CREATE OR REPLACE VIEW costs AS
-WITH priced AS (
-    SELECT
-        calls.trial_id, cards.card, calls.role, calls.model,
-        calls.lost,
-        coalesce(calls.reserved_usd, 0) AS reserved_usd,
-        rates.model IS NOT NULL AS known,
-        (
-            calls.input_tokens * rates.input
-            + calls.output_tokens * rates.output
-            + calls.cache_write_5m_tokens * rates.cache_write_5m
-            + calls.cache_write_1h_tokens * rates.cache_write_1h
-            + calls.cache_read_tokens * rates.cache_read
-        ) / 1e6 AS metered_usd
-    FROM calls
-    CROSS JOIN (SELECT DISTINCT card FROM rates) AS cards
-    LEFT JOIN rates ON rates.card = cards.card AND rates.model = calls.model
-)
 SELECT
-    trial_id, card, role, model,
-    CASE WHEN bool_and(known) THEN round(
-        coalesce(sum(metered_usd) FILTER (NOT lost), 0)
-        + coalesce(sum(reserved_usd) FILTER (lost), 0), 9
-    ) END AS usd,
-    round(coalesce(sum(reserved_usd) FILTER (lost), 0), 9) AS lost_usd
-FROM priced
-GROUP BY trial_id, card, role, model;
+    usage.trial_id, cards.card, usage.role, usage.model,
+    CASE
+        WHEN rates.model IS NOT NULL THEN round((
+            usage.input_tokens * rates.input
+            + usage.output_tokens * rates.output
+            + usage.cache_write_5m_tokens * rates.cache_write_5m
+            + usage.cache_write_1h_tokens * rates.cache_write_1h
+            + usage.cache_read_tokens * rates.cache_read
+        ) / 1e6 + usage.lost_usd, 9)
+        WHEN usage.model = '' THEN usage.lost_usd
+    END AS usd,
+    usage.lost_usd
+FROM usage
+CROSS JOIN (SELECT DISTINCT card FROM rates) AS cards
+LEFT JOIN rates ON rates.card = cards.card AND rates.model = usage.model;
 
 CREATE OR REPLACE VIEW cell_samples AS
 WITH trial_costs AS (
     SELECT
-        trials.*, cards.card,
-        CASE WHEN coalesce(bool_and(costs.usd IS NOT NULL OR costs.trial_id IS NULL), true)
-            THEN round(coalesce(sum(costs.usd), 0), 9) END AS usd
+        trial_id, card, round(sum(usd), 9) AS usd, bool_and(usd IS NOT NULL) AS known
+    FROM costs
+    GROUP BY trial_id, card
+),
+priced AS (
+    SELECT
+        trials.arm, trials.task, trials.provider_kind, trials.status, trials.success,
+        trials.wall_s, trials.iterations, cards.card,
+        CASE WHEN coalesce(trial_costs.known, true) THEN coalesce(trial_costs.usd, 0) END AS usd
     FROM trials
     CROSS JOIN (SELECT DISTINCT card FROM rates) AS cards
-    LEFT JOIN costs ON costs.trial_id = trials.trial_id AND costs.card = cards.card
-    GROUP BY ALL
+    LEFT JOIN trial_costs
+        ON trial_costs.trial_id = trials.trial_id AND trial_costs.card = cards.card
 )
 SELECT
     arm, task, card, provider_kind,
@@ -53,7 +50,7 @@ SELECT
     CASE WHEN bool_and(wall_s IS NOT NULL) FILTER (success)
         THEN list_sort(list(wall_s) FILTER (success)) END AS wall_s_sample,
     list_sort(list(iterations::DOUBLE) FILTER (success)) AS iterations_sample
-FROM trial_costs
+FROM priced
 GROUP BY arm, task, card, provider_kind;
 
 -- 1.959963984540054 is the normal quantile for 95 %, 3.841458820694124 its square.

@@ -28,8 +28,9 @@ def db(tmp_path: Path) -> Path:
 def test_a_file_held_by_another_process_is_waited_for_then_its_holder_named(
     db: Path, folder: Path
 ) -> None:
-    path = write_journal(folder, "r1", trial("t1"))
+    write_journal(folder, "r1", trial("t1"))
     sync(db, folder, CARDS)
+    path = write_journal(folder, "r2", trial("t2", run_id="r2"))
     code = (
         "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('ready', flush=True)\n"
         "sys.stdin.readline(); c.close()"
@@ -51,7 +52,7 @@ def test_a_file_held_by_another_process_is_waited_for_then_its_holder_named(
         with pytest.raises(DatabaseBusy, match=told):
             rebuild(db, folder, CARDS, wait_s=0.1)
         threading.Timer(0.2, lambda: other.communicate("\n")).start()
-        assert ingest(db, [path], CARDS, wait_s=20).trials == ("t1",)
+        assert ingest(db, [path], CARDS, wait_s=20).trials == ("t2",)
 
 
 def test_threads_may_ingest_and_ask_at_the_same_time(db: Path, folder: Path) -> None:
