@@ -54,12 +54,16 @@ class Order:
 
 @dataclass(frozen=True)
 class Refused:
-    """The order was not run by this worker; nothing was spent by it."""
+    """The order was not run by this worker; nothing was spent by it.
+
+    `facts` is what the worker is made of when that is why, and it could be found.
+    """
 
     trial_id: str
     why: Why
     host: str
     reason: str
+    facts: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

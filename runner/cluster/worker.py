@@ -13,9 +13,6 @@ from runner.config.settings import load_settings
 from runner.errors import OperatorError
 from runner.events import Event
 from runner.ledger.journal import Journal
-from runner.matrix.lock import differences
-
-_SHOWN = 8  # differences named in a refusal
 
 
 def run_attempt(payload: bytes) -> bytes:
@@ -37,12 +34,10 @@ def _refusal(order: Order, worker: Worker, keeper: Keeper) -> Refused | None:
     trial_id, host = order.attempt.trial_id, _host(worker)
     try:
         here = keeper.facts(order.session, lambda: facts_at(order.program, order.work))
-        lines = differences(order.facts, here)
     except (OperatorError, ImportError) as error:
-        lines = [str(error)]
-    if lines:
-        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-        return Refused(trial_id, "mismatch", host, "; ".join((*lines[:_SHOWN], *more)))
+        return Refused(trial_id, "mismatch", host, str(error))
+    if here != order.facts:
+        return Refused(trial_id, "mismatch", host, "it is made of other things", here)
     said = keeper.claim(order)
     if said:
         return Refused(trial_id, said["why"], host, said["reason"])  # type: ignore[arg-type]
@@ -56,7 +51,8 @@ def _run(order: Order, worker: Worker, keeper: Keeper) -> bytes:
     folder: Path | None = None
     error: str | None = None
     try:
-        folder = load_settings().results / "remote" / trial_id
+        # a run made anew has the ids of the one that was deleted: each session has its own place
+        folder = load_settings().results / "remote" / trial_id / order.session[:8]
         with Journal.create(folder / "journal.jsonl") as journal:
 
             def record(event: Event) -> None:
