@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from runner.cli.show import printable
 from runner.config.rates import RateCard, load_cards
 from runner.config.settings import Settings, load_settings
 from runner.errors import EXIT_OK, EnvironmentProblem, UsageError
@@ -24,7 +25,7 @@ from runner.ledger.journal import Journal
 from runner.published.events import delegating, outcome, trial_events, trial_id
 from runner.published.reading import Row, read_folder
 
-SHOWN = 20  # problems named one by one
+SHOWN, SHOWN_CHARS = 20, 400  # problems named one by one, and characters of each
 AGREES_USD = 1e-6  # the files give USD to six places
 KNOWN = "select trial_id, run_id from trials where provider_kind = 'imported'"
 
@@ -63,8 +64,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def some(problems: Sequence[str]) -> str:
-    """The first problems, a line each, and how many more there are."""
-    lines = [f"  {problem}" for problem in problems[:SHOWN]]
+    """The first problems, a line each, and how many more there are.
+
+    They quote the files: control characters are shown, not obeyed, and long values cut.
+    """
+    lines = [f"  {printable(problem)[:SHOWN_CHARS]}" for problem in problems[:SHOWN]]
     if len(problems) > SHOWN:
         lines.append(f"  and {len(problems) - SHOWN} more")
     return "\n".join(lines)

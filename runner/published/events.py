@@ -97,9 +97,9 @@ def outcome(trial: PublishedTrial) -> tuple[Status, str]:
     as many turns as a cap of its arm counts as cut off by it: its money is censored.
     """
     if trial.failed_start:
-        return "infra", f"failed start: {trial.error or 'no turn on record'}"
+        return "infra", f"failed start: {_short(trial.error or 'no turn on record')}"
     if trial.error:
-        return "infra", f"broke off: {trial.error}"
+        return "infra", f"broke off: {_short(trial.error)}"
     if trial.blocked:
         return "blocked", "the source says the model gave up"
     at_cap = trial.iterations in CAPS.get(trial.arm, ())
@@ -109,3 +109,8 @@ def outcome(trial: PublishedTrial) -> tuple[Status, str]:
     if at_cap:
         return "cap", f"not solved after {trial.iterations} turns, a cap of its arm"
     return "failed", "the source's verifier did not pass"
+
+
+def _short(error: str) -> str:
+    """An error's first line, of a length for one sentence; `detail` keeps all of it."""
+    return (error.splitlines() or [""])[0][:300]

@@ -77,6 +77,19 @@ def test_of_many_problems_the_first_twenty_are_named_and_the_rest_counted(
     assert "and 5 more" in said
 
 
+def test_what_a_file_says_cannot_write_to_the_terminal(
+    tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = {"\x1b[2Jgpt-9": usage()}
+    write(tmp_path / "data", "A.jsonl", published(usage_by_role=models, error="x" * 100_000))
+    write(tmp_path / "data", "B.jsonl", published(success="y" * 100_000))
+    assert main(["import", str(tmp_path / "data")]) == 2
+    said = capsys.readouterr().err
+    assert "unknown model '\\x1b[2Jgpt-9'" in said
+    assert "\x1b" not in said
+    assert len(said) < 2_000
+
+
 def test_a_folder_that_is_not_there_is_named(
     tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

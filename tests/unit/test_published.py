@@ -235,6 +235,14 @@ def test_a_failed_start_says_so_and_has_neither_calls_nor_checks(tmp_path: Path)
     assert len(trial_events(row, "run", ())) == 2
 
 
+def test_a_long_error_is_kept_whole_but_its_sentence_is_short(tmp_path: Path) -> None:
+    error = "x" * 1000 + "\nand a traceback"
+    write(tmp_path, "A.jsonl", failed_start(error=error))
+    end = end_of(only(tmp_path))
+    assert end.reason == f"failed start: {'x' * 300}"
+    assert end.detail["error"] == error
+
+
 def test_what_was_not_measured_is_unknown_and_what_was_said_is_kept(tmp_path: Path) -> None:
     final = {"exit_code": 1, "summary": "ruff errors=7"}
     write(tmp_path, "A.jsonl", published(success=False, verify_final=final))
