@@ -17,6 +17,7 @@ from runner.errors import EXIT_INTERRUPTED, EXIT_USAGE, OperatorError
 COMMANDS = {
     "trial": "run one trial of an arm on a task",
     "matrix": "run every arm on every task; goes on where it stopped",
+    "plan": "what a matrix will take: attempts, USD, hours",
     "status": "what has been run, what it cost, what is running",
     "show": "one trial: verdict, calls, and the whole transcript",
     "sql": "query the database of results",

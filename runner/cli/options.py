@@ -5,12 +5,11 @@ Every option is an environment variable too: `--arm C` is `ARM=C`. The command l
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable
 
-from runner.errors import UsageError
+from runner.config.loading import chosen
 
-T = TypeVar("T")
+__all__ = ["add", "chosen", "flag", "names", "usd", "whole"]
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -81,10 +80,3 @@ def add(
         metavar=variable,
         help=f"{help} (or {variable} in the environment)",
     )
-
-
-def chosen(kind: str, name: str, known: Mapping[str, T]) -> T:
-    """The arm, task or card of that name; raises `UsageError` listing what there is."""
-    if name not in known:
-        raise UsageError(f"unknown {kind} '{name}'; there are: {', '.join(known) or 'none'}")
-    return known[name]

@@ -14,8 +14,9 @@ RUN_CELLS = """
         where run_id = $run group by all
     )
     select arm, task, count(*) filter (success) as solved,
-           count(*) filter (status <> 'infra' and coalesce(detail->>'limit', '') not in ('arm', 'run'))
-               as results,
+           count(*) filter (
+               status <> 'infra' and coalesce(detail->>'limit', '') not in ('arm', 'run')
+           ) as results,
            count(*) as attempts, median(usd) filter (success), sum(usd),
            sum(usd) / nullif(count(*) filter (success), 0),
            median(wall_s) filter (success), median(iterations) filter (success)

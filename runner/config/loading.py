@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,3 +49,10 @@ def explain(error: ValidationError) -> str:
         else:
             clauses.append(f"key '{key}': {problem['msg']} (got {problem['input']!r})")
     return "; ".join(clauses)
+
+
+def chosen(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """The arm, task or card of that name; raises `UsageError` listing what there is."""
+    if name not in known:
+        raise UsageError(f"unknown {kind} '{name}'; there are: {', '.join(known) or 'none'}")
+    return known[name]

@@ -57,6 +57,7 @@ def run_trial(spec: TrialSpec, world: World, record: Record, scribe: Scribe) -> 
         spec.arm.limits.seconds,
         record,
         stopped=world.stopped,
+        call_limit_usd=spec.arm.limits.call_usd,
     )
     progress = _Progress()
     try:

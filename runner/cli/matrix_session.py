@@ -1,0 +1,185 @@
+"""A session of `runner matrix`: who runs its attempts, who is shown what, how it is stopped."""
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from queue import SimpleQueue
+from types import FrameType
+
+from rich.console import Console
+
+from runner.budget import Account
+from runner.cli.board import MatrixDisplay
+from runner.cluster.extra import engine_class
+from runner.cluster.settle import RemoteRun
+from runner.config.settings import Settings
+from runner.errors import EnvironmentProblem, OperatorError, SandboxFailure
+from runner.events import Event, Phase, Record, ToolUsed, TrialEnded, Waited
+from runner.ledger.database import sync
+from runner.ledger.journal import Journal
+from runner.ledger.journal_format import read_journal
+from runner.ledger.runs import RunRecord
+from runner.matrix.attempts import Trials
+from runner.matrix.board import Board
+from runner.matrix.driver import Ending, Session, drive
+from runner.matrix.engine import Cell, Need, Outcome, StopAsked, TrialEngine
+from runner.matrix.here import Gate, LocalEngine
+from runner.matrix.remote import work_of
+from runner.matrix.schedule import Tally
+from runner.matrix.selection import Benches, Parts, Selection, manifests
+from runner.matrix.session import Money, begin, finish
+from runner.matrix.upkeep import Upkeep
+from runner.sandbox.reaper import remove_own
+from runner.slots import Slots
+from runner.types import JsonObject
+
+OPENING_S = 10.0  # what is half open at a sudden end is waited for so long
+REMOTE = "runner.matrix.remote"
+
+
+@dataclass(frozen=True)
+class Order:
+    """How far and by what means the run shall go in this session."""
+
+    selection: Selection
+    lock: JsonObject
+    jobs: int
+    money: Money
+    cluster: str | None  # address of a scheduler; None: threads of this process
+
+
+def session(
+    console: Console,
+    what: Parts,
+    there: Benches,
+    order: Order,
+    journal: Journal,
+    run: RunRecord,
+    state: Mapping[Cell, Tally],
+) -> Ending:
+    """One session: from the first attempt handed out to the last that came back."""
+    accounts = order.money.accounts(tuple(what.arms), run.spent_usd)
+    slots = Slots(what.settings.slots or places(there, what.settings))
+    board = Board(what.card, what.goal.cells, slots=slots.count)
+    for event in read_journal(journal.path).events:
+        board(event)
+    display = MatrixDisplay(console, board)
+    upkeep = Upkeep(lambda: bring_up_to_date(what), lambda text: console.print(text, markup=False))
+
+    def record(event: Event) -> None:
+        journal.append(event)
+        display(event)
+        if isinstance(event, TrialEnded):
+            upkeep.due()
+
+    gate = Gate()
+    engine = (
+        cluster_engine(what, order, record, board)
+        if order.cluster
+        else local_engine(what, there, order, accounts, slots, record, gate)
+    )
+    needs = {arm.id: Need(gpu=arm.local_models) for arm in what.arms.values()}
+    work = Session(run.run_id, what.goal, state, accounts, needs, engine, record, display.stopping)
+    try:
+        begin(record, run.run_id, what.goal, order.jobs, order.money)
+        with display.shown():
+            ending = driven(work, gate, there)
+        finish(record, run.run_id, ending)
+    finally:
+        engine.close()
+        upkeep.close()
+    return ending
+
+
+def local_engine(
+    what: Parts,
+    there: Benches,
+    order: Order,
+    accounts: Mapping[str, Account],
+    slots: Slots,
+    record: Record,
+    gate: Gate,
+) -> TrialEngine:
+    """Threads of this process."""
+    trials = Trials(what, there, manifests(what, there), accounts, slots, record, gate)
+    return LocalEngine(order.jobs, what.settings.ollama_slots, trials.run)
+
+
+def cluster_engine(what: Parts, order: Order, record: Record, board: Board) -> TrialEngine:
+    """The workers of a scheduler.
+
+    Raises:
+        UsageError: the address is none, or not safe.
+        EnvironmentProblem: Dask is not installed, or no scheduler or worker is there.
+    """
+
+    def watch(event: Event) -> None:
+        # What costs money is counted when the trial is back; until then this is for the eye.
+        if isinstance(event, Phase | ToolUsed | Waited):
+            board(event)
+
+    run = RemoteRun(
+        kind=what.players.kind,
+        card=what.card,
+        results=what.settings.results,
+        program=REMOTE,
+        facts=order.lock,
+        work=lambda _attempt: work_of(order.selection),
+        cap_usd=lambda attempt: what.arms[attempt.cell.arm].limits.usd,
+        lead=lambda attempt: (
+            what.arms[attempt.cell.arm].lead_role,
+            what.arms[attempt.cell.arm].lead.model,
+        ),
+    )
+    return engine_class()(str(order.cluster), run, record, watch=watch)
+
+
+def driven(work: Session, gate: Gate, there: Benches) -> Ending:
+    """Drive the session; a first Ctrl-C lets calls in flight finish, a second ends it at once."""
+    try:
+        with stop_signals(work.engine.outcomes):
+            return drive(work)
+    except BaseException as error:
+        # Threads go on until the program ends: nothing of theirs may be left behind.
+        work.engine.request_stop("the run is stopped at once")
+        gate.shut(OPENING_S)
+        with suppress(SandboxFailure, EnvironmentProblem):
+            remove_own(next(iter(there.values())).engine)
+        if isinstance(error, KeyboardInterrupt):
+            left = len(work.in_flight)
+            return Ending("stopped", f"stopped at once; {left} attempts in flight were given up")
+        if isinstance(error, OperatorError):
+            return Ending("environment", str(error), error)
+        raise
+
+
+@contextmanager
+def stop_signals(outcomes: "SimpleQueue[Outcome | StopAsked]") -> Iterator[None]:
+    """A first Ctrl-C is a wish told to the driver; a second, or SIGTERM, interrupts at once."""
+    asked = False
+
+    def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        outcomes.put(StopAsked("interrupted: calls in flight are finished, no more are sent"))
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def places(there: Benches, settings: Settings) -> int:
+    """How many heavy commands this machine runs at full speed, each with a container's CPUs."""
+    cpus = next(iter(there.values())).about.cpus
+    return max(1, int(cpus // settings.cpus))
+
+
+def bring_up_to_date(what: Parts) -> None:
+    """Bring the database up to date with the journals."""
+    settings = what.settings
+    sync(settings.database, settings.journals, what.catalogue.cards, wait_s=settings.db_wait_s)
