@@ -13,7 +13,6 @@ from runner.agent.text import first_line
 from runner.cli.summary import ask
 from runner.config.settings import Settings
 
-THERE = "select 1 from information_schema.tables where table_name = 'runs'"
 OPEN = """
     select run_id, state, reason, lock::varchar, n, fixed, seed, jobs, budget_usd, arm_budget_usd
     from runs where state in ('paused', 'broken off') order by started_at, run_id
@@ -23,7 +22,7 @@ SESSION = ("n", "fixed", "seed", "jobs", "budget", "arm-budget")  # options, in 
 
 def show_open_runs(console: Console, settings: Settings) -> None:
     """Print them; nothing when there are none."""
-    if not ask(settings, THERE) or not (rows := ask(settings, OPEN)):
+    if not (rows := ask(settings, OPEN)):
         return
     console.print("\n[bold]Runs to go on with[/]")
     me = "runner" if shutil.which("runner") else sys.argv[0]

@@ -12,7 +12,7 @@ from ledger_samples import CARDS
 from runner.cli.main import main
 from runner.cli.open_runs import command_words
 from runner.cli.running import journal_view
-from runner.events import Event
+from runner.events import Event, SessionEnded
 from runner.ledger.journal import Journal
 from runner.matrix.engine import Cell
 
@@ -131,6 +131,35 @@ LOCK = {
     "tasks": {"T1": "sha", "T3": "sha"},
     "max_turns": {"A/T1": 40, "A/T3": 40, "D/T1": 100, "D/T3": 60},
 }
+
+
+def test_a_paused_run_is_listed_with_its_reason_and_its_command(
+    journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end = paused("the run's limit of $5.00 is reached")
+    written(journal, run_started(), session(), Trial("A T1 0.1").whole(), end).close()
+    said = status(capsys)
+    assert f"paused: {RUN}  the run's limit of $5.00 is reached" in said
+    assert f"matrix --run {RUN} --arms A,B,C,D --tasks T1,T2,T3 -n 2 --seed 1" in said
+    assert "give it a higher limit of money first" in said
+
+
+def test_a_run_whose_process_died_is_listed_as_broken_off(
+    journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(journal, run_started(), session(), Trial("A T1 0.1").begin()).close()
+    said = status(capsys)
+    assert f"broken off: {RUN}  its process died before it was done" in said
+    assert "higher limit" not in said
+
+
+def test_a_run_that_goes_on_or_is_complete_is_not_listed(
+    journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with written(journal, run_started(), session()) as writer:
+        assert "Runs to go on with" not in status(capsys)
+        writer.append(SessionEnded(RUN, "complete", "done", ago(0)))
+    assert "Runs to go on with" not in status(capsys)
 
 
 def test_the_command_that_goes_on_says_all_that_the_run_stands_for() -> None:
