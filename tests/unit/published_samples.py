@@ -22,7 +22,7 @@ def paper() -> Path:
     return folder
 
 
-def usage(tokens_in: int = 1000, out: int = 100, written: int = 0, read: int = 0) -> object:
+def usage(tokens_in: int = 1000, out: int = 100, written: int = 0, read: int = 0) -> dict[str, int]:
     return {
         "input_tokens": tokens_in,
         "output_tokens": out,
