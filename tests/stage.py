@@ -99,6 +99,23 @@ class Stage:
         self.step("keep")
         self.kept.append(change)
 
+    def world(self) -> World:
+        """What the trial needs from outside."""
+        return World(
+            open_sandbox=self.open_sandbox,
+            open_model=self.open_model,
+            pristine=STARTING,
+            starting=STARTING,
+            expected_tests=frozenset({TEST}),
+            keep_change=self.keep,
+            bash_timeout_s=10,
+            bash_timeout_max_s=20,
+            judge_timeout_s=30,
+            account=Account("trial", self.arm.limits.usd, self.run_account),
+            slots=self.slots,
+            stopped=lambda: self.stopped,
+        )
+
     def __call__(self, **changed: object) -> TrialEnded:
         given = TrialSpec(
             trial_id="t1",
@@ -113,19 +130,5 @@ class Stage:
             prompts=Prompts("You are alone.", "You lead.", "You obey."),
             manifest={"seed": 1},
         )
-        world = World(
-            open_sandbox=self.open_sandbox,
-            open_model=self.open_model,
-            pristine=STARTING,
-            starting=STARTING,
-            expected_tests=frozenset({TEST}),
-            keep_change=self.keep,
-            bash_timeout_s=10,
-            bash_timeout_max_s=20,
-            judge_timeout_s=30,
-            account=Account("trial", self.arm.limits.usd, self.run_account),
-            slots=self.slots,
-            stopped=lambda: self.stopped,
-        )
         spec = replace(given, **changed)  # type: ignore[arg-type]
-        return run_trial(spec, world, self.record, self.entries.append)
+        return run_trial(spec, self.world(), self.record, self.entries.append)

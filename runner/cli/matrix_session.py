@@ -18,7 +18,8 @@ from runner.errors import EnvironmentProblem, OperatorError, SandboxFailure
 from runner.events import Event, Phase, Record, ToolUsed, TrialEnded, Waited
 from runner.ledger.database import sync
 from runner.ledger.journal import Journal
-from runner.ledger.journal_format import read_journal
+from runner.ledger.journal_format import Writer, records
+from runner.ledger.journal_lines import JournalLines
 from runner.ledger.runs import RunRecord
 from runner.matrix.attempts import Trials
 from runner.matrix.board import Board
@@ -62,8 +63,9 @@ def session(
     accounts = order.money.accounts(tuple(what.arms), run.spent_usd)
     slots = Slots(what.settings.slots or places(there, what.settings))
     board = Board(what.card, what.goal.cells, slots=slots.count)
-    for event in read_journal(journal.path).events:
-        board(event)
+    for past in records(JournalLines(journal.path)):
+        if not isinstance(past, Writer):
+            board(past)
     display = MatrixDisplay(console, board)
     upkeep = Upkeep(lambda: bring_up_to_date(what), lambda text: console.print(text, markup=False))
 

@@ -9,14 +9,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 from runner.config.arms import Arm
 from runner.config.rates import RateCard
 from runner.config.settings import ROOT
 from runner.errors import UsageError
-from runner.events import RunStarted, SessionEnded
+from runner.events import Event, RunStarted, RunState, SessionEnded
 from runner.image.build import ImageRef
-from runner.ledger.journal_format import read_journal
+from runner.ledger.journal_format import Writer, records
+from runner.ledger.journal_lines import JournalLines
 from runner.manifest import digest, files_digest, timeouts, versions
 from runner.matrix.schedule import Goal
 from runner.types import JsonObject
@@ -24,6 +26,7 @@ from runner.wiring import Bench, Players, sandbox_limits
 
 ID_DIGITS = 10
 _SHOWN = 12
+_NOT_AN_END = frozenset(kind.__name__ for kind in get_args(Event)) - {"SessionEnded"}
 
 
 def run_lock(
@@ -96,19 +99,28 @@ def unfinished(folder: Path, kind: str) -> Iterator[tuple[Path, JsonObject]]:
     """
     for path in sorted(folder.glob(f"{kind}-*.jsonl")):
         if started := first_event(path):
-            ends = [e for e in read_journal(path).events if isinstance(e, SessionEnded)]
-            if not ends or ends[-1].state != "complete":
+            if last_end(path) != "complete":
                 yield path, started.lock
+
+
+def last_end(path: Path) -> RunState | None:
+    """How a run's last session that came to an end did so; None when none has."""
+    state: RunState | None = None
+    for record in records(JournalLines(path), skip=_NOT_AN_END):
+        if isinstance(record, SessionEnded):
+            state = record.state
+    return state
 
 
 def first_event(path: Path) -> RunStarted | None:
     """A journal's RunStarted, None when it is a single trial's."""
-    with path.open("rb") as file:
-        head = [file.readline() for _ in range(2)][-1]
-    if b'"kind":"RunStarted"' not in head[:200]:
-        return None
-    found = [event for event in read_journal(path).events if isinstance(event, RunStarted)]
-    return found[0] if found else None
+    lines = JournalLines(path)
+    for record in records(lines):
+        if isinstance(record, RunStarted):
+            return record
+        if not isinstance(record, Writer):
+            return None
+    return None
 
 
 def same_question(old: JsonObject, new: JsonObject) -> bool:

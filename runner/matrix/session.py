@@ -81,7 +81,8 @@ def taken_up(
     """
     fresh = not path.exists()
     with Journal.create(path) if fresh else Journal.resume(path) as journal:
-        if fresh:
+        # A process that was killed at once left a journal that does not say whose it is.
+        if fresh or first_event(path) is None:
             journal.append(RunStarted(path.stem, kind, lock, now()))
         yield journal, read_run(path, card)
 

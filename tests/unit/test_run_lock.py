@@ -1,0 +1,134 @@
+"""A run's id stands for what it is made of; with anything changed it does not go on."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes import CARD
+
+from runner.errors import UsageError
+from runner.events import RunStarted, SessionEnded, TrialStarted
+from runner.ledger.journal import Journal
+from runner.matrix.lock import differences, first_event, run_id, unfinished
+from runner.matrix.session import pick_journal, taken_up
+from runner.types import JsonObject
+
+LOCK: JsonObject = {
+    "models": "scripted:oracle",
+    "arms": {"A": {"limits": {"usd": 10.0}, "lead": {"model": "big"}}},
+    "tasks": {"T1": "0" * 64},
+    "code": "1" * 64,
+}
+DEARER: JsonObject = {**LOCK, "arms": {"A": {"limits": {"usd": 5.0}, "lead": {"model": "big"}}}}
+OTHER: JsonObject = {**LOCK, "tasks": {"T2": "0" * 64}}
+
+
+def begun(folder: Path, lock: JsonObject = LOCK, *ends: str) -> Path:
+    """A run's journal, with a session's end for each word."""
+    name = run_id("scripted", lock)
+    with Journal.create(folder / f"{name}.jsonl") as journal:
+        journal.append(RunStarted(name, "scripted", lock, "now"))
+        for state in ends:
+            journal.append(SessionEnded(name, state, "", "later"))  # type: ignore[arg-type]
+    return folder / f"{name}.jsonl"
+
+
+def test_the_same_things_have_the_same_id_and_others_another() -> None:
+    shuffled = dict(reversed(LOCK.items()))
+    assert run_id("live", LOCK) == run_id("live", shuffled)
+    ids = {run_id("live", LOCK), run_id("live", DEARER), run_id("scripted", LOCK)}
+    assert len(ids) == 3
+    assert run_id("live", LOCK).startswith("live-")
+
+
+def test_a_difference_is_named_by_its_place() -> None:
+    assert differences(LOCK, DEARER) == ["arms.A.limits.usd: 10.0 -> 5.0"]
+    assert differences(LOCK, OTHER) == [
+        f"tasks.T1: {'0' * 24}... ({differences(LOCK, OTHER)[0].split('(')[1].split(')')[0]}) "
+        "-> nothing",
+        differences(LOCK, OTHER)[1],
+    ]
+    assert differences(LOCK, json.loads(json.dumps(LOCK))) == []
+
+
+def test_long_values_that_differ_at_their_ends_look_different() -> None:
+    line = differences({"a": "x" * 100 + "1"}, {"a": "x" * 100 + "2"})[0]
+    before, after = line.removeprefix("a: ").split(" -> ")
+    assert before != after
+    assert len(line) < 100
+
+
+def test_a_new_run_has_a_journal_of_its_own_id(tmp_path: Path) -> None:
+    path = pick_journal(tmp_path, "scripted", LOCK, asked=None, new=False)
+    assert path == tmp_path / f"{run_id('scripted', LOCK)}.jsonl"
+    assert not path.exists()
+
+
+def test_the_same_question_goes_on_with_its_run(tmp_path: Path) -> None:
+    path = begun(tmp_path, LOCK, "paused")
+    assert pick_journal(tmp_path, "scripted", LOCK, asked=None, new=False) == path
+
+
+@pytest.mark.parametrize("ends", [(), ("paused",), ("complete", "paused")])
+def test_an_unfinished_run_made_of_other_things_is_refused_with_the_difference(
+    tmp_path: Path, ends: tuple[str, ...]
+) -> None:
+    path = begun(tmp_path, LOCK, *ends)
+    with pytest.raises(UsageError) as raised:
+        pick_journal(tmp_path, "scripted", DEARER, asked=None, new=False)
+    assert "arms.A.limits.usd: 10.0 -> 5.0" in str(raised.value)
+    assert path.stem in str(raised.value)
+    assert "--new" in str(raised.value)
+
+
+def test_a_complete_run_stands_in_nobodys_way(tmp_path: Path) -> None:
+    begun(tmp_path, LOCK, "paused", "complete")
+    path = pick_journal(tmp_path, "scripted", DEARER, asked=None, new=False)
+    assert path.stem == run_id("scripted", DEARER)
+
+
+@pytest.mark.parametrize("lock", [OTHER, {**DEARER, "models": "scripted:nop"}])
+def test_nor_does_one_that_asks_something_else(tmp_path: Path, lock: JsonObject) -> None:
+    begun(tmp_path)
+    assert not pick_journal(tmp_path, "scripted", lock, asked=None, new=False).exists()
+
+
+def test_a_new_run_can_be_asked_for_beside_the_old(tmp_path: Path) -> None:
+    old = begun(tmp_path)
+    assert not pick_journal(tmp_path, "scripted", DEARER, asked=None, new=True).exists()
+    again = pick_journal(tmp_path, "scripted", LOCK, asked=None, new=True)
+    assert again.stem == f"{old.stem}-2"
+
+
+def test_a_run_asked_for_by_name_must_be_there_and_fit(tmp_path: Path) -> None:
+    path = begun(tmp_path)
+    assert pick_journal(tmp_path, "scripted", LOCK, asked=path.stem, new=False) == path
+    with pytest.raises(UsageError, match="made of other things"):
+        pick_journal(tmp_path, "scripted", DEARER, asked=path.stem, new=False)
+    with pytest.raises(UsageError, match=r"no run 'nope'"):
+        pick_journal(tmp_path, "scripted", LOCK, asked="nope", new=False)
+
+
+def test_a_single_trials_journal_is_no_run(tmp_path: Path) -> None:
+    name = "scripted-A-T1-0-1"
+    started = TrialStarted(name, name, "A", "T1", 0, 1, "scripted", "now", {})
+    with Journal.create(tmp_path / f"{name}.jsonl") as journal:
+        journal.append(started)
+    assert first_event(tmp_path / f"{name}.jsonl") is None
+    assert list(unfinished(tmp_path, "scripted")) == []
+    with pytest.raises(UsageError, match="no run"):
+        pick_journal(tmp_path, "scripted", LOCK, asked=name, new=False)
+
+
+@pytest.mark.parametrize("kept", ["nothing", "header", "half a line"])
+def test_a_run_killed_before_it_said_what_it_is_begins_anew(tmp_path: Path, kept: str) -> None:
+    path = begun(tmp_path)
+    header, _, rest = path.read_bytes().partition(b"\n")
+    whole = {"nothing": b"", "header": header + b"\n", "half a line": header + b"\n" + rest[:40]}
+    path.write_bytes(whole[kept])
+    assert first_event(path) is None
+    with taken_up(path, "scripted", LOCK, CARD) as (_, record):
+        assert (record.run_id, record.attempts) == (path.stem, ())
+    assert first_event(path) is not None
+    with taken_up(path, "scripted", LOCK, CARD) as (_, record):
+        assert record.lock == LOCK
