@@ -58,12 +58,17 @@ class TrialTexts:
     settled: dict[bytes, bytes] = field(default_factory=dict)
     checks: dict[bytes, bytes] = field(default_factory=dict)
     tools: list[bytes] = field(default_factory=list)
-    size: int = 0  # bytes
 
     @property
     def name(self) -> str:
         """The trial's id."""
         return str(json.loads(self.trial_id))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all texts."""
+        texts = (self.reserved.values(), self.settled.values(), self.checks.values(), self.tools)
+        return len(self.started) + len(self.ended or b"") + sum(sum(map(len, t)) for t in texts)
 
 
 @dataclass(frozen=True)
@@ -132,18 +137,19 @@ class Gathering:
         self._events: list[tuple[int, RunEvent]] = []
         self._size = 0
         self._over = 0
-        self._take: dict[bytes, Callable[[bytes, Match[bytes]], None]] = {
-            b"CallReserved": self._call_reserved,
-            b"CallSettled": self._call_settled,
-            b"ToolUsed": self._tool_used,
-            b"CheckDone": self._check_done,
-            b"TrialStarted": self._trial_started,
-            b"TrialEnded": self._trial_ended,
-            b"Phase": self._passing,
-            b"Waited": self._passing,
+        act: Mapping[type, Callable[[bytes, Match[bytes]], None]] = {
+            CallReserved: self._call_reserved,
+            CallSettled: self._call_settled,
+            ToolUsed: self._tool_used,
+            CheckDone: self._check_done,
+            TrialStarted: self._trial_started,
+            TrialEnded: self._trial_ended,
+            Phase: self._passing,
+            Waited: self._passing,
         }
-        self._fits = {
-            each.__name__.encode(): shape(each, *keys).fullmatch for each, keys in _KEYS.items()
+        self._acts = {
+            each.__name__.encode(): (shape(each, *keys).fullmatch, act[each])
+            for each, keys in _KEYS.items()
         }
 
     def steps(self) -> Iterator[Step]:
@@ -157,7 +163,7 @@ class Gathering:
         while True:
             size, mtime_ns = stamp(self.path)
             for text in self._texts():
-                self._line(text)
+                self._take(text)
                 if self._size > self._step_bytes:
                     yield self._step(-1, -1, closed=False)
             held = is_held(self.path)
@@ -190,15 +196,13 @@ class Gathering:
         self._mark, self._fresh, self._done, self._events, self._size = after, False, [], [], 0
         return step
 
-    def _line(self, text: bytes) -> None:
-        kind = text[9 : text.find(b'"', 9)]
-        take = self._take.get(kind)
-        found = self._fits[kind](text) if take else None
-        if take is None or found is None or self._lines.lines == 1:
+    def _take(self, text: bytes) -> None:
+        act = self._acts.get(text[9 : text.find(b'"', 9)])
+        if act is None or not (found := act[0](text)) or self._lines.lines == 1:
             self._odd(text)
             return
         try:
-            take(text, found)
+            act[1](text, found)
         except KeyError:
             if self._lines.lines > self._known:
                 raise self._stray(found[1]) from None
@@ -215,12 +219,13 @@ class Gathering:
             usual = encode(event).encode("ascii")
             if usual == text:
                 raise AssertionError(f"no shape for {kind_of(text)}")
-            self._line(usual)
+            self._take(usual)
 
     def _nobody_left(self, line: int) -> None:
         """Whoever wrote what comes before `line` is gone."""
         if line > self._known:
-            self._done += self._open.values()
+            for trial in self._open.values():
+                self._finished(trial)
             self._over = line
         self._open.clear()
 
@@ -228,24 +233,19 @@ class Gathering:
         if found[1] in self._open:
             raise self._stray(found[1])
         began = Place(self._lines.lines - 1, self._lines.before)
-        self._open[found[1]] = TrialTexts(found[1], began, text, size=len(text))
-        self._size += len(text)
+        self._open[found[1]] = TrialTexts(found[1], began, text)
 
     def _call_reserved(self, text: bytes, found: Match[bytes]) -> None:
         self._open[found[1]].reserved[found[2]] = text
-        self._size += len(text)
 
     def _call_settled(self, text: bytes, found: Match[bytes]) -> None:
         self._open[found[1]].settled[found[2]] = text
-        self._size += len(text)
 
     def _tool_used(self, text: bytes, found: Match[bytes]) -> None:
         self._open[found[1]].tools.append(text)
-        self._size += len(text)
 
     def _check_done(self, text: bytes, found: Match[bytes]) -> None:
         self._open[found[1]].checks[found[2]] = text
-        self._size += len(text)
 
     def _passing(self, text: bytes, found: Match[bytes]) -> None:
         self._open[found[1]]  # only its order is checked: no table holds it
@@ -254,7 +254,11 @@ class Gathering:
         trial = self._open.pop(found[1])
         trial.ended = text
         if self._lines.lines > self._known:
-            self._done.append(trial)
+            self._finished(trial)
+
+    def _finished(self, trial: TrialTexts) -> None:
+        self._done.append(trial)
+        self._size += trial.size
 
     def _stray(self, trial_id: bytes) -> EnvironmentProblem:
         return EnvironmentProblem(

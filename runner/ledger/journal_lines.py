@@ -4,11 +4,11 @@ Memory is bounded by a few megabytes and the longest line, whatever the file's s
 reading can begin at any place where an earlier reading stood.
 """
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from zlib import crc32
 
 from runner.errors import EnvironmentProblem
 
@@ -30,7 +30,7 @@ BEGINNING = Place()
 def line(number: int, text: str) -> bytes:
     """A journal's line around an event's JSON text."""
     payload = text.encode("ascii")
-    return b'{"n":%d,"crc":"%08x","event":%s}\n' % (number, zlib.crc32(payload), payload)
+    return b'{"n":%d,"crc":"%08x","event":%s}\n' % (number, crc32(payload), payload)
 
 
 class JournalLines:
@@ -63,16 +63,18 @@ class JournalLines:
         """
         broken: bytes | None = None  # harmless if nothing comes after it
         rest = b""
+        number, wider, start = self.lines, 0, 0
         for data in self._chunks():
             whole = (rest + data).split(b"\n")
             rest = whole.pop()
             for raw in whole:
                 if broken is not None:
                     raise self._damaged()
-                number = self.lines + 1
-                start = _HEAD_LENGTH + len(str(number))
+                number += 1
+                if number >= wider:  # its digits shift where the event begins
+                    start, wider = _HEAD_LENGTH + len(str(number)), 10 ** len(str(number))
                 payload = raw[start:-1]
-                head = b'{"n":%d,"crc":"%08x","event":' % (number, zlib.crc32(payload))
+                head = b'{"n":%d,"crc":"%08x","event":' % (number, crc32(payload))
                 if raw[:start] != head or raw[-1:] != b"}":
                     broken = raw + b"\n"
                     continue

@@ -19,7 +19,6 @@ from ledger_samples import (
 from runner.errors import Status
 from runner.events import CallReserved, Event
 from runner.ledger.database import ingest
-from runner.ledger.intervals import median_interval
 from runner.types import ProviderKind, Usage
 
 SOLO_CELL = "FROM cells WHERE card = 'list-2026-11'"
@@ -148,29 +147,6 @@ def test_live_and_scripted_trials_are_never_in_one_cell(tmp_path: Path) -> None:
         ("live", 1, 0),
         ("scripted", 1, 1),
     ]
-
-
-# ---- intervals ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("sample", [[], [1.0], [1.0, 2.0]])
-def test_fewer_than_three_values_have_no_interval(sample: list[float]) -> None:
-    assert median_interval(sample) is None
-
-
-def test_an_interval_is_the_bootstraps_whatever_the_order() -> None:
-    # Of nine values the resampled median is at most the second smallest with p = 0.033, at most
-    # the smallest with p = 0.001 (binomial): the 2.5 % point is the second.
-    assert median_interval([5, 1, 9, 3, 7, 2, 8, 4, 6]) == (2.0, 8.0)
-    assert median_interval([1, 2, 3, 4, 5, 6, 7, 8, 9]) == (2.0, 8.0)
-    assert median_interval([4, 4, 4]) == (4.0, 4.0)
-
-
-def test_a_sample_too_large_for_one_batch_has_its_interval_too() -> None:
-    found = median_interval([float(value) for value in range(1001)])
-    assert found
-    assert found[0] == pytest.approx(500 - 31, abs=6)  # 1.96 standard errors, sqrt(n) / 2
-    assert found[1] == pytest.approx(500 + 31, abs=6)
 
 
 # ---- context --------------------------------------------------------------------------------
