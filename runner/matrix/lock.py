@@ -98,9 +98,8 @@ def unfinished(folder: Path, kind: str) -> Iterator[tuple[Path, JsonObject]]:
     Raises `EnvironmentProblem` when a journal is damaged.
     """
     for path in sorted(folder.glob(f"{kind}-*.jsonl")):
-        if started := first_event(path):
-            if last_end(path) != "complete":
-                yield path, started.lock
+        if (started := first_event(path)) and last_end(path) != "complete":
+            yield path, started.lock
 
 
 def last_end(path: Path) -> RunState | None:
