@@ -50,7 +50,10 @@ def from_recording(
         UsageError: there is no such recording, or an option says what the recording decides.
         EnvironmentProblem: the recording is damaged, or the task's files are not the recorded.
     """
-    if given := [name for name in DECIDED if getattr(options, name) not in (None, False)]:
+    values = {name: getattr(options, name) for name in DECIDED}
+    if given := [
+        name for name, value in values.items() if value is not None and value is not False
+    ]:
         said = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(
             f"--replay takes all of the trial from the recording: leave out {said} (and the "

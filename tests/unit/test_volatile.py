@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from doc_pages import table
 
+from runner.config.settings import ROOT
 from runner.recording.volatile import RULES, settled
 
 SAME = [
@@ -117,3 +119,9 @@ def test_a_long_line_at_a_cut_is_not_dropped() -> None:
 def test_long_output_is_settled_quickly() -> None:
     for hostile in ("1" * 8_000, "Mon Nov " * 1_000, "12:34:" * 1_300, "[" + "a " * 4_000):
         assert len(settled(hostile)) <= len(hostile)
+
+
+def test_the_rules_are_those_of_the_guide() -> None:
+    page = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
+    documented = [row[0] for row in table(page, "When a request differs", "what")]
+    assert documented == [name.replace("`", "") for name, _, _ in RULES]
