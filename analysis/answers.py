@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from analysis.stats.comparison import ALPHA
-from analysis.stats.estimates import Estimate
+from analysis.stats.estimates import FEWEST, HONEST, Estimate
 from analysis.stats.power import Plan
 from analysis.stats.summary import Answers, CellAnswer, Rank, Ratio, TaskAnswer
 
@@ -59,7 +59,14 @@ def headline(task: TaskAnswer) -> str:
 
 def sentences(task: TaskAnswer) -> tuple[str, ...]:
     """The headline and what has to be said with it, the weightiest first."""
-    said = [headline(task), *_next(task), *_pairs(task), *_tests(task), *_left_out(task)]
+    said = [
+        headline(task),
+        *_next(task),
+        *_pairs(task),
+        *_narrow(task),
+        *_tests(task),
+        *_left_out(task),
+    ]
     if len(task.cells) == 1:
         said.append(f"Only {task.cells[0].arm} was run on {task.task}: nothing to compare it with.")
     return tuple(said)
@@ -117,8 +124,11 @@ def _share(best: Rank) -> list[str]:
 
 
 def _untold(found: Ratio) -> bool:
-    """Whether too few trials are the reason that this ratio decides nothing."""
-    return not found.settled and not _alike(found)
+    """Whether too few trials are the reason that this ratio decides nothing.
+
+    Nothing can be divided by an arm that costs nothing; it is cheaper without a test.
+    """
+    return found.ratio.value is not None and not found.settled and not _alike(found)
 
 
 def _alike(found: Ratio) -> bool:
@@ -138,6 +148,15 @@ def _pairs(task: TaskAnswer) -> list[str]:
         elif _untold(found):
             said.append(f"n too small to tell {left} from {right}{ends}.")
     return said
+
+
+def _narrow(task: TaskAnswer) -> list[str]:
+    if not any(FEWEST <= cell.trials < HONEST and cell.solved for cell in task.cells):
+        return []
+    return [
+        f"Intervals from fewer than {HONEST} trials are too narrow: 95% in name, some 70 to 90% "
+        "in fact."
+    ]
 
 
 def _tests(task: TaskAnswer) -> list[str]:

@@ -1,7 +1,7 @@
 """How many trials show a difference of a given size, from the spread measured so far."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy
@@ -10,7 +10,7 @@ from scipy import stats
 from analysis.stats.comparison import ALPHA
 from analysis.stats.estimates import ALL_EQUAL, NO_DATA, TOO_SMALL, unknown
 from analysis.stats.resampling import stream
-from analysis.stats.samples import Cell, Floats, Metric
+from analysis.stats.samples import Cell, Floats, Metric, TrialRow, cells
 from runner.errors import UsageError
 
 MOST = 1_000  # successes per cell beyond which no figure is given
@@ -40,8 +40,23 @@ class Plan:
     note: str = ""
 
 
+def plans(
+    rows: Iterable[TrialRow], metric: Metric, detect: float, power: float = POWER
+) -> tuple[Plan, ...]:
+    """`plan` for every task that was tried.
+
+    Raises:
+        UsageError: `detect` or `power` is not between 0 and 1.
+    """
+    found = cells(rows)
+    return tuple(
+        plan(task, metric, [cell for cell in found if cell.task == task], detect, power)
+        for task in sorted({cell.task for cell in found})
+    )
+
+
 def plan(
-    task: str, metric: Metric, cells: Sequence[Cell], detect: float, power: float = POWER
+    task: str, metric: Metric, tried: Sequence[Cell], detect: float, power: float = POWER
 ) -> Plan:
     """Plan a comparison of two arms of `task` by Mann-Whitney's test at 0.05, two-sided.
 
@@ -53,7 +68,7 @@ def plan(
     """
     if not (0 < detect < 1 and 0 < power < 1):
         raise UsageError("a difference and a power to plan for lie between 0 and 1 (20% is 0.2)")
-    samples = {cell.arm: cell.completed(metric) for cell in cells}
+    samples = {cell.arm: cell.completed(metric) for cell in tried}
     left_out = {arm: why for arm, values in samples.items() if (why := _unusable(values))}
     residuals = [
         numpy.log(values) - numpy.log(values).mean()
@@ -67,7 +82,7 @@ def plan(
         equal = f"{ALL_EQUAL}: no spread to plan with" if residuals else NO_DATA
         return replace(found, note="; ".join([*notes, equal]))
     found = _sized(found, noise, len(noise) - len(residuals), power)
-    rate = min(cell.solved / cell.trials if cell.trials else 0 for cell in cells)
+    rate = min(cell.solved / cell.trials if cell.trials else 0 for cell in tried)
     if found.successes is not None and rate:
         found = replace(found, trials=math.ceil(found.successes / rate))
     elif not rate:

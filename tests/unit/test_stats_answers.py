@@ -79,6 +79,15 @@ def test_an_arm_without_success_is_named_after_those_with_one() -> None:
     assert "B has no cost per solved task: no success in 3, $6.00 spent." in said
 
 
+def test_an_arm_that_costs_nothing_needs_no_test_to_be_cheapest() -> None:
+    rows = [*arm("A", 1, 2, 3), *arm("B", 0, 0, 0)]
+    assert told(rows).splitlines()[:2] == [
+        "On T1, B is cheapest per solved task: $0.00; 0 of 3 failed.",
+        "Next is A at $2.00 [1.00, 3.00]; 0 of 3 failed.",
+    ]
+    assert "too small to tell" not in told(rows)
+
+
 # ---- enough -----------------------------------------------------------------------------
 
 
@@ -87,6 +96,7 @@ def test_three_against_three_are_told_apart_by_cost_and_by_no_test() -> None:
         "On T1, A is cheapest per solved task: $2.00 [1.00, 3.00]; 0 of 3 failed.",
         "Next is B at $20.00 [10.00, 30.00], 10.0 times as much [5.0, 20.0]; 0 of 3 failed.",
         "A stays the cheapest in every resample.",
+        "Intervals from fewer than 10 trials are too narrow: 95% in name, some 70 to 90% in fact.",
         "Too few successes to test any two arms: even arms that do not overlap would have "
         "p = 0.100, above 0.05.",
     ]
@@ -99,6 +109,7 @@ def test_many_trials_are_told_apart_by_the_test_too() -> None:
     assert "By test the cost of a success can't be told apart for B-C (Holm, 0.05)." in said
     assert "B and C cost about the same (C costs [" in said
     assert "too small" not in said
+    assert "too narrow" not in said
 
 
 def test_trials_that_met_a_cap_are_named() -> None:

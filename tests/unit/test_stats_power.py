@@ -3,9 +3,9 @@ import math
 import numpy
 import pytest
 from scipy import stats
-from stats_samples import cell, only, row
+from stats_samples import arm, cell, only, row
 
-from analysis.stats.power import MOST, Plan, plan
+from analysis.stats.power import MOST, Plan, plan, plans
 from analysis.stats.samples import Cell
 from runner.errors import UsageError
 
@@ -107,3 +107,10 @@ def test_failures_and_caps_add_trials() -> None:
 
 def test_the_same_values_have_the_same_plan() -> None:
     assert usd(0.5, spread(0.4)) == usd(0.5, spread(0.4))
+
+
+def test_every_task_has_a_plan_of_its_own() -> None:
+    rows = [*arm("A", 1, 2, 3), *arm("A", 1, 2, 3, task="T2"), *arm("B", 1, 3, task="T2")]
+    found = plans(rows, "usd", 0.5)
+    assert [(each.task, each.n) for each in found] == [("T1", 3), ("T2", 5)]
+    assert plans([], "usd", 0.5) == ()

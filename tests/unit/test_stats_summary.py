@@ -158,7 +158,7 @@ def test_a_hundred_thousand_trials_take_at_most_ten_seconds() -> None:
         row(usd[k], arm="ABCD"[k % 4], task=f"T{k // 4 % 3}", success=good[k], other=other[k])
         for k in range(n)
     ]
-    started = time.perf_counter()
+    started = time.process_time()  # one thread; other programs on the machine don't count
     answers = analyse(rows)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert sum(cell.trials for task in answers.tasks for cell in task.cells) == n
