@@ -22,6 +22,7 @@ from runner.events import CallSettled
 from runner.ledger.database import sync
 from runner.ledger.duck import query
 from runner.ledger.journal import Journal
+from runner.ledger.journal_file import sync_folder
 from runner.published.events import delegating, outcome, trial_events, trial_id
 from runner.published.reading import Row, read_folder
 
@@ -75,13 +76,23 @@ def some(problems: Sequence[str]) -> str:
 
 
 def imported(settings: Settings) -> frozenset[str]:
-    """The ids of imported trials whose journal is there: without it they are on no record."""
+    """The ids of the imported trials on record.
+
+    Raises:
+        EnvironmentProblem: the journal of some is missing; what is written now could clash with
+            it when it comes back.
+    """
     if not settings.database.exists():
         return frozenset()
     rows = query(settings.database, KNOWN, wait_s=settings.db_wait_s).rows
-    return frozenset(
-        str(name) for name, run_id in rows if (settings.journals / f"{run_id}.jsonl").exists()
-    )
+    for run_id in sorted({str(run_id) for _, run_id in rows}):
+        journal = settings.journals / f"{run_id}.jsonl"
+        if not journal.exists():
+            raise EnvironmentProblem(
+                f"the database holds trials of {journal}, which is missing: put it back, or let "
+                "go of them with `runner status --rebuild`"
+            )
+    return frozenset(str(name) for name, _ in rows)
 
 
 def write_journal(folder: Path, rows: Sequence[Row], delegating_arms: Collection[str]) -> Path:
@@ -100,6 +111,7 @@ def write_journal(folder: Path, rows: Sequence[Row], delegating_arms: Collection
                 for event in trial_events(row, run_id, delegating_arms):
                     journal.append(event)
         unfinished.replace(path)
+        sync_folder(folder)
     except OSError as error:
         raise EnvironmentProblem(f"cannot write {path}: {error.strerror or error}") from error
     finally:

@@ -136,13 +136,21 @@ def test_a_row_added_later_is_imported_alone(
     assert ask(database(results), "select trial from trials order by all") == [(0,), (5,)]
 
 
-def test_a_lost_journal_is_written_again(tmp_path: Path, results: Path) -> None:
+def test_trials_whose_journal_is_lost_are_let_go_of_before_they_can_come_again(
+    tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(tmp_path / "data", "A.jsonl", published())
     assert main(["import", str(tmp_path / "data")]) == 0
     (journal,) = (results / "journal").iterdir()
     journal.unlink()
+    write(tmp_path / "data", "A.jsonl", published(), published(trial=1))
+    assert main(["import", str(tmp_path / "data")]) == 3
+    said = capsys.readouterr().err
+    assert f"{journal}, which is missing: put it back" in said
+    assert journals(results) == {}
+    assert main(["status", "--rebuild"]) == 0
     assert main(["import", str(tmp_path / "data")]) == 0
-    assert journal.exists()
+    assert ask(database(results), "select count(*) from trials") == [(2,)]
 
 
 def test_the_journal_alone_gives_the_same_database(tmp_path: Path, results: Path) -> None:
