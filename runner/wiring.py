@@ -21,6 +21,7 @@ from runner.image.inputs import (
 )
 from runner.image.states import Tree, pristine_tree, starting_tree, tree_digest
 from runner.judge.change import Change, packed
+from runner.models.connection import keys_of
 from runner.players import Opener, Players, Stage, live_connection, opened
 from runner.recording.exchanges import Tape
 from runner.recording.folder import about, create_recording
@@ -199,7 +200,8 @@ def open_tape(bench: Bench, spec: TrialSpec) -> Tape:
         bash_timeout_s=settings.bash_timeout_s,
         bash_timeout_max_s=settings.bash_timeout_max_s,
     )
-    return create_recording(settings.recordings / spec.trial_id, what, secrets(settings))
+    keys = keys_of(live_connection(settings))
+    return create_recording(settings.recordings / spec.trial_id, what, keys)
 
 
 def secrets(settings: Settings) -> list[str]:

@@ -31,7 +31,7 @@ class Recorded(Stage):
     def play(self) -> TrialEnded:
         with Tape(self.path, (KEY,)) as tape:
             open_model, record = self.open_model, self.record
-            self.open_model = recorded(open_model, tape)  # type: ignore[method-assign]
+            self.open_model = recorded(open_model, tape)  # type: ignore[assignment,method-assign]
             self.record = noting(record, tape)  # type: ignore[method-assign,assignment]
             return self()
 
@@ -59,7 +59,7 @@ class Replayed(Stage):
 
     def __post_init__(self) -> None:
         self.replay = Replay(self.recording)
-        self.open_model = self.replay.open_model  # type: ignore[assignment,method-assign]
+        self.open_model = self.replay.open_model  # type: ignore[method-assign]
 
 
 def lost(kind: str = "connection_lost") -> ModelFailure:

@@ -1,7 +1,7 @@
 """A recorded trial runs again without its models, and stops at the first request that differs."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def test_an_executors_request_is_compared_too(tmp_path: Path) -> None:
 def test_another_prompt_is_shown_as_what_differs(tmp_path: Path) -> None:
     _, recording = record_trial(tmp_path / "tape", [says("DONE")])
     briefing, *rest = recording.lines
-    other = replace(briefing, system="You are not alone.")  # type: ignore[arg-type,call-arg]
+    other = replace(briefing, system="You are not alone.")  # type: ignore[arg-type]
     ended, _ = replay(replace(recording, lines=(other, *_unhashed(rest))))
     said = refused(ended)
     assert said.startswith("at call 1 (solo) the system prompt differs:")
@@ -96,12 +96,12 @@ def test_another_prompt_is_shown_as_what_differs(tmp_path: Path) -> None:
 def test_another_offer_of_tools_is_shown_as_what_differs(tmp_path: Path) -> None:
     _, recording = record_trial(tmp_path / "tape", [says("DONE")])
     briefing, *rest = recording.lines
-    other = replace(briefing, tools=briefing.tools[1:])  # type: ignore[arg-type,union-attr,call-arg]
+    other = replace(briefing, tools=briefing.tools[1:])  # type: ignore[arg-type,union-attr]
     ended, _ = replay(replace(recording, lines=(other, *_unhashed(rest))))
     assert refused(ended).startswith("at call 1 (solo) the offer of tools differs:")
 
 
-def _unhashed(lines: list[object]) -> list[Exchange]:
+def _unhashed(lines: Sequence[object]) -> list[Exchange]:
     return [replace(line, sha256="") for line in lines if isinstance(line, Exchange)]
 
 
