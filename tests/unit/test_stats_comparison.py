@@ -119,6 +119,24 @@ def test_the_papers_p_is_scipys_without_continuity_where_there_are_no_ties() -> 
     assert paper_p(a, b) == pytest.approx(plain.pvalue)
 
 
+@pytest.mark.parametrize(
+    ("b", "delta", "p"),
+    [
+        ((40, 50, 60), "+1.00 large", "0.050"),
+        ((25, 40, 50), "+0.78 large", "0.127"),
+        ((15, 35, 40), "+0.56 large", "0.275"),
+        ((5, 25, 35), "+0.11 negligible", "0.827"),
+    ],
+)
+def test_three_against_three_by_every_order_the_paper_printed(
+    b: tuple[float, ...], delta: str, p: str
+) -> None:
+    """Its table prints 0.050, 0.127, 0.275 and 0.827, and the deltas beside them."""
+    found = compare("T1", "usd", ("B", array(*b)), ("A", array(10, 20, 30)))
+    assert f"{found.delta:+.2f} {found.magnitude}" == delta
+    assert f"{found.p_paper:.3f}" == p
+
+
 # ---- families ---------------------------------------------------------------------------
 
 
