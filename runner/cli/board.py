@@ -72,8 +72,9 @@ class MatrixDisplay:
             self._log(words.state_words(self._board.view()).plain)
 
     def _drawn(self) -> RenderableType:
-        height = self._console.size.height - 1
-        return draw(self._console, self._board.view(), local_now(), height)
+        # An empty last line takes the terminal's echo of Ctrl-C, which would break a full one.
+        height = self._console.size.height - 2
+        return Group(draw(self._console, self._board.view(), local_now(), height), Text())
 
     def _log(self, line: str) -> None:
         mark = f"{mark}  " if (mark := words.MARKS.get(self._board.kind, "")) else ""
@@ -122,7 +123,11 @@ def _head(view: BoardView) -> Iterator[Text]:
     jobs = f"{view.jobs} job{'s' * (view.jobs != 1)}" if view.jobs else ""
     took = words.span(view.elapsed_s) if view.session else ""
     name = Text(f"run {first_line(view.run_id)}", style="bold")
-    yield _line(name, session, jobs, took, words.state_words(view))
+    state = words.state_words(view)
+    running = view.state == "running"
+    yield _line(name, session, jobs, took, state if running else "")
+    if not running:  # with its reason, which deserves a line of its own
+        yield _line(state)
     if view.goal:
         done = sum(each.done for each in view.cells)
         yield _line(words.goal_words(view), f"{done}/{len(view.cells)} cells done")

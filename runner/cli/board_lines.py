@@ -94,7 +94,7 @@ def short_model(model: str) -> str:
 def slot_words(view: BoardView) -> str:
     """Slots in use and who waits for one."""
     slots = view.slots
-    words = f"slots {slots.taken}{f'/{slots.count}' if slots.count else ''}"
+    words = f"slots {slots.taken}" + (f"/{slots.count}" if slots.count else " in use")
     return words + (f", {slots.waiting} wait" if slots.waiting else "")
 
 
