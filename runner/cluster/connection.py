@@ -14,6 +14,7 @@ from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
 from runner.cluster.claims import NAME, Claims
 from runner.errors import EnvironmentProblem, RunnerError, UsageError
+from runner.ledger.codec import CodecError
 from runner.matrix.engine import Capacity
 
 _POLL_S = 0.1
@@ -107,8 +108,8 @@ class Connection:
             raise NotBack(f"the worker at {error.last_worker.address} died") from error
         except (NoWorkerError, NoValidWorkerError):
             problem = EnvironmentProblem(no_workers(self.address, self._settings))
-        except (ImportError, AttributeError) as error:
-            problem = EnvironmentProblem(f"a worker cannot load the runner: {error}")
+        except (ImportError, AttributeError, CodecError) as error:
+            problem = EnvironmentProblem(f"a worker has another runner, or none: {error}")
         except (CancelledError, OSError, TimeoutError) as error:
             if self.up and future and future.status != "cancelled":
                 raise NotBack(f"its worker was lost: {error or type(error).__name__}") from error

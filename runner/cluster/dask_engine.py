@@ -19,19 +19,17 @@ from distributed import Future
 from runner.cluster.connection import ClusterSettings, Connection, NotBack
 from runner.cluster.facts import plain, versions
 from runner.cluster.keeper import TOPIC
-from runner.cluster.settle import RemoteRun, came_back, never_began, was_lost
-from runner.cluster.wire import BadBundle, Bundle, Order, Refused, read_answer, write_order
+from runner.cluster.settle import RemoteRun, came_back, never_began, unfit, was_lost
+from runner.cluster.wire import BadBundle, Bundle, Order, read_answer, write_order
 from runner.cluster.worker import run_attempt
 from runner.errors import EnvironmentProblem
 from runner.events import Event, Record
 from runner.ledger.journal_format import from_json
 from runner.matrix.engine import Attempt, Broken, Capacity, Done, Need, Outcome, StopAsked
-from runner.matrix.lock import differences
 
 _COLLECTORS = 4  # so that one worker that does not hand out its result holds up nobody
 _CAPACITY_AGE_S = 1.0
 _LOOK_S = 0.5  # how often deadlines are looked at
-_SHOWN = 8  # differences named in a message
 
 Watch = Callable[[Event], None]
 
@@ -206,17 +204,8 @@ class DaskEngine:
         if answer.why == "stopped":
             return self._stopped(flight, answer.reason)
         if answer.why == "mismatch":
-            return self._unfit(attempt, answer)
+            return unfit(self._run, self._record, attempt, answer, self._facts)
         return was_lost(self._run, self._record, attempt, f"its result is lost: {answer.reason}")
-
-    def _unfit(self, attempt: Attempt, answer: Refused) -> Broken:
-        """A worker that is made of other things: what differs, driver's first."""
-        lines = differences(self._facts, answer.facts) if answer.facts else [answer.reason]
-        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-        shown = "; ".join((*lines[:_SHOWN], *more))
-        reason = f"{answer.host} cannot take part in this run: {shown}"
-        never_began(self._run, self._record, attempt, reason, "Refused")
-        return Broken(attempt, EnvironmentProblem(reason))
 
     def _missing(
         self, flight: _Flight, reason: str, problem: EnvironmentProblem | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.cluster.wire import Bundle
+from runner.cluster.wire import Bundle, Refused
 from runner.config.rates import RateCard
 from runner.errors import EnvironmentProblem
 from runner.events import (
@@ -16,8 +16,11 @@ from runner.events import (
     TrialStarted,
 )
 from runner.matrix.engine import Attempt, Broken, Done, Lost, Outcome
+from runner.matrix.lock import differences
 from runner.trial.run import now
 from runner.types import JsonObject, ProviderKind, Role, Usage
+
+_SHOWN = 8  # differences named in a message
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,22 @@ def never_began(
     record(_started(run, attempt, reason))
     record(ended)
     return ended
+
+
+def unfit(
+    run: RemoteRun, record: Record, attempt: Attempt, refused: Refused, facts: JsonObject
+) -> Broken:
+    """Put an attempt on record that a worker made of other things refused.
+
+    `facts` is what it should be made of; the error names the host and what differs there.
+    Raises what `record` raises.
+    """
+    lines = differences(facts, refused.facts) if refused.facts else [refused.reason]
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    shown = "; ".join((*lines[:_SHOWN], *more))
+    reason = f"{refused.host} cannot take part in this run: {shown}"
+    never_began(run, record, attempt, reason, "Refused")
+    return Broken(attempt, EnvironmentProblem(reason))
 
 
 def spent_usd(events: Iterable[Event], card: RateCard) -> float:

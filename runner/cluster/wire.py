@@ -4,8 +4,10 @@ An order is JSON. What comes back is one line of JSON, then a compressed tar: th
 in the order they happened and its files.
 """
 
+import gzip
 import io
 import tarfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -13,7 +15,7 @@ from typing import Literal
 
 from runner.errors import RunnerError
 from runner.events import Event, TrialStarted
-from runner.ledger.codec import CodecError, decode, encode, kinds
+from runner.ledger.codec import decode, encode, kinds
 from runner.ledger.journal_format import from_json, to_json
 from runner.matrix.engine import Attempt
 from runner.types import JsonObject
@@ -107,13 +109,13 @@ def write_refusal(refused: Refused) -> bytes:
 def write_bundle(ran: Ran, events: Sequence[Event], folder: Path) -> bytes:
     """A bundle as it travels: the events, and every regular file below `folder`, if it is there."""
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=_LEVEL) as tar:
+    with tarfile.open(fileobj=packed, mode="w") as tar:
         lines = "".join(f"{to_json(event)}\n" for event in events)
         _add(tar, _EVENTS, lines.encode("ascii"))
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 _add(tar, f"{_FILES}/{path.relative_to(folder).as_posix()}", path.read_bytes())
-    return encode(ran).encode("ascii") + b"\n" + packed.getvalue()
+    return encode(ran).encode("ascii") + b"\n" + gzip.compress(packed.getvalue(), _LEVEL)
 
 
 def read_answer(data: bytes, trial_id: str) -> Bundle | Refused:
@@ -129,14 +131,15 @@ def read_answer(data: bytes, trial_id: str) -> Bundle | Refused:
         if isinstance(answer, Refused):
             return answer
         return _bundle(answer, packed)
-    except (CodecError, ValueError, tarfile.TarError, OSError, EOFError) as error:
+    except (ValueError, tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise BadBundle(f"what came back for {trial_id} cannot be read: {error}") from error
 
 
 def _bundle(ran: Ran, packed: bytes) -> Bundle:
     events: tuple[Event, ...] = ()
     files = {}
-    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
+    whole = gzip.decompress(packed)  # it has a checksum; tar itself takes a cut for an end
+    with tarfile.open(fileobj=io.BytesIO(whole), mode="r:") as tar:
         for member in tar:
             content = tar.extractfile(member)
             _check(content is not None, f"{member.name} is no regular file")

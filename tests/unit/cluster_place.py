@@ -52,6 +52,7 @@ class Place:
     def start_scheduler(self) -> "subprocess.Popen[bytes]":
         says = self.folder / "scheduler.json"
         protocol = ("--protocol", "tls") if self.tls else ()
+        options: tuple[str, ...]
         options = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(says), *protocol)
         options += ("--preload", "runner.cluster.claims", "--no-dashboard")
         process = self._start("scheduler", *options)
@@ -62,6 +63,7 @@ class Place:
     def start_worker(
         self, resources: str = "trial=4 judge=3", **environment: str
     ) -> "subprocess.Popen[bytes]":
+        options: tuple[str, ...]
         options = ("--no-nanny", "--nthreads", "8", "--resources", resources, "--no-dashboard")
         options += ("--memory-limit", "0", "--local-directory", str(self.folder))
         options += ("--preload", "runner.cluster.worker", "--preload", "cluster_stand_in")
