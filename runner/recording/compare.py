@@ -14,15 +14,18 @@ LINE_CHARS = 160
 _LEAD = 60  # characters shown before the first difference of a long line
 
 
-def difference(recorded: Request, asked: Request) -> str | None:
-    """What differs first and how, for a person; None when only what is volatile does."""
+def difference(recorded: Request, asked: Request, start: int = 0) -> str | None:
+    """What differs first and how, for a person; None when only what is volatile does.
+
+    Messages before `start` are taken for compared.
+    """
     if recorded.system != asked.system:
         return _told("the system prompt", recorded.system, asked.system)
     if recorded.tools != asked.tools:
         offers = [as_json(list(map(asdict, each.tools)), indent=1) for each in (recorded, asked)]
         return _told("the offer of tools", *offers)
-    pairs = zip_longest(recorded.messages, asked.messages)
-    for number, (before, now) in enumerate(pairs, start=1):
+    pairs = zip_longest(recorded.messages[start:], asked.messages[start:])
+    for number, (before, now) in enumerate(pairs, start=start + 1):
         if before is now or before == now:
             continue
         one, other = settled_text(before), settled_text(now)

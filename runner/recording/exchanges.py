@@ -70,7 +70,7 @@ class Exchange:
     """One model call: what was asked, and the answer or the failure.
 
     The request's messages are the first `after` of the role's request before, then `new`.
-    `sha256` is of the whole request (`runner.recording.request`), `seconds` what it took.
+    `sha256` is of the whole request (`runner.recording.request.Chain`), `seconds` what it took.
     """
 
     seq: int

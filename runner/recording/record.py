@@ -8,7 +8,7 @@ from runner.config.arms import Seat
 from runner.errors import ModelFailure
 from runner.events import Event, Record, TrialEnded
 from runner.recording.exchanges import Answer, Briefing, Ending, Exchange, Failure, Sent, Tape
-from runner.recording.request import Request, digest, shared
+from runner.recording.request import Chain, Request
 from runner.types import Message, Model, Reply, Role, ToolResult, ToolSpec, UserText
 
 Opener = Callable[[Seat, Role], AbstractContextManager[Model]]
@@ -22,6 +22,7 @@ class RecordingModel:
         self._model = model
         self._role: Role = role
         self._tape = tape
+        self._chain = Chain(tape.hide)
         self._before = Request("", (), ())
         self._briefed = False
         self._last: tuple[Reply, int] | None = None
@@ -59,9 +60,9 @@ class RecordingModel:
         if not self._briefed or (before.system, before.tools) != (request.system, request.tools):
             self._tape.write(Briefing(self._role, request.system, request.tools))
             self._briefed = True
-        after = shared(before.messages, request.messages)
+        after, sha256 = self._chain.add(request)
         new = tuple(self._sent(message) for message in request.messages[after:])
-        head = (seq, self._role, self.name, digest(request, self._tape.hide), after, new)
+        head = (seq, self._role, self.name, sha256, after, new)
         return lambda seconds, came, broke: Exchange(*head, seconds, came, broke)
 
     def _sent(self, message: Message) -> Sent:

@@ -27,12 +27,34 @@ def shared(before: Sequence[Message], now: Sequence[Message]) -> int:
     return count
 
 
-def digest(request: Request, hide: Callable[[str], str] = str) -> str:
-    """The request's sha256 (hex), over its JSON after `hide`, which takes the keys out."""
-    whole = hashlib.sha256(hide(as_json([request.system, *map(asdict, request.tools)])).encode())
-    for message in request.messages:
-        whole.update(hide(as_json(content(message))).encode())
-    return whole.hexdigest()
+class Chain:
+    """The hashes of one role's requests: each message is hashed once, however often it is sent.
+
+    A link is the sha256 of the link before and a message's JSON; the first is of the system
+    prompt and the tools.
+    """
+
+    def __init__(self, hide: Callable[[str], str] = str) -> None:
+        """Of texts as `hide` leaves them: it takes the keys out."""
+        self._hide = hide
+        self._before = Request("", (), ())
+        self._links: list[bytes] = []
+
+    def add(self, request: Request) -> tuple[int, str]:
+        """How many messages the request repeats of the one before, and its hash (hex)."""
+        before, self._before = self._before, request
+        after = shared(before.messages, request.messages)
+        same = (before.system, before.tools) == (request.system, request.tools)
+        links = self._links[: after + 1] if same else []
+        if not links:
+            links = [self._link(b"", [request.system, *map(asdict, request.tools)])]
+        for message in request.messages[len(links) - 1 :]:
+            links.append(self._link(links[-1], content(message)))
+        self._links = links
+        return after, links[-1].hex()
+
+    def _link(self, before: bytes, value: object) -> bytes:
+        return hashlib.sha256(before + self._hide(as_json(value)).encode()).digest()
 
 
 def content(message: Message) -> Mapping[str, object]:

@@ -13,6 +13,7 @@ from taped import KEY, Replayed, lost, record_trial
 from runner.config.arms import Arm
 from runner.errors import LimitReached, ModelFailure
 from runner.events import CallReserved, CallSettled, Event, TrialEnded
+from runner.recording.compare import DIFF_LINES
 from runner.recording.exchanges import Exchange, Exchanges
 from runner.recording.replay import DIFFERS
 from runner.types import ExecResult, Reply, ToolCall, Usage
@@ -81,6 +82,33 @@ def test_an_executors_request_is_compared_too(tmp_path: Path) -> None:
     _, recording = record_trial(tmp_path / "tape", *delegated(), arm=PAIR)
     ended, _ = replay(recording, lambda _: ran(b"other"), arm=PAIR)
     assert refused(ended).startswith("at call 3 (executor) message 3, the result of bash")
+
+
+def test_a_difference_after_volatile_output_is_still_found(tmp_path: Path) -> None:
+    _, recording = record_trial(tmp_path / "tape", list(SOLVED), output=b"1 passed in 1.50s")
+    now = {"ls": b"1 passed in 2.50s", "harness": b"2 passed in 2.50s"}
+    ended, stage = replay(recording, lambda command: ran(now[command]))
+    said = refused(ended)
+    assert said.startswith("at call 3 (solo) message 5, the result of bash differs:")
+    assert "-1 passed in <seconds>\n+2 passed in <seconds>" in said
+    assert (stage.replay.exact, stage.replay.alike) == (1, 1)
+
+
+def test_a_long_difference_is_shown_short(tmp_path: Path) -> None:
+    then = "\n".join(f"{n} then" for n in range(100)).encode()
+    now = "\n".join(f"{n} now" for n in range(100)).encode()
+    _, recording = record_trial(tmp_path / "tape", list(SOLVED), output=then)
+    lines = refused(replay(recording, lambda _: ran(now))[0]).splitlines()
+    assert len(lines) == 1 + DIFF_LINES + 1
+    assert lines[-1] == "..."
+
+
+def test_a_long_line_is_shown_around_its_difference(tmp_path: Path) -> None:
+    _, recording = record_trial(tmp_path / "tape", list(SOLVED), output=b"x" * 3000 + b"then")
+    said = refused(replay(recording, lambda _: ran(b"x" * 3000 + b"now"))[0])
+    assert "xthen" in said
+    assert "xnow" in said
+    assert max(map(len, said.splitlines())) < 200
 
 
 def test_another_prompt_is_shown_as_what_differs(tmp_path: Path) -> None:
