@@ -144,9 +144,7 @@ def reckoned(
     """By which card the rows' tokens cost what their source says."""
     total = sum(row.trial.total_cost_usd for row in rows)
     starts = sum(row.trial.failed_start for row in rows)
-    said = (
-        f"{len(rows) - starts} trials and {starts} failed starts, {total:.2f} USD by the source; "
-    )
+    said = f"{len(rows) - starts} trials, failed starts: {starts}; {total:.2f} USD by the source; "
     agreeing = [
         card.id
         for card in cards.values()

@@ -121,11 +121,11 @@ def cells_table(kind: str, cells: Sequence[PricedCell], before: RateCard, after:
     """A row a cell: how many solved it, then both measures by both cards."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("task", "arm", "kind"):
-        table.add_column(name)
-    for name in ("solved", f"median, {before.id}", after.id, "times"):
-        table.add_column(name, justify="right")
-    for name in (f"per solved, {before.id}", after.id, "times"):
-        table.add_column(name, justify="right")
+        table.add_column(name, overflow="fold")
+    table.add_column("solved", justify="right")
+    for measure in ("median", "per solved"):
+        for name in (f"{measure}\n{before.id}", f"{measure}\n{after.id}", "times"):
+            table.add_column(name, justify="right", overflow="fold")
     for cell in cells:
         solved = f"{cell.solved} of {cell.results}"
         pairs = (cell.median_usd, cell.usd_per_solved)

@@ -178,7 +178,10 @@ def test_it_says_which_card_gives_the_source_s_own_usd(
 ) -> None:
     write(tmp_path / "one", "A.jsonl", published())
     assert main(["import", str(tmp_path / "one")]) == 0
-    assert "the card paper-2026-06 gives the same for every trial" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert (
+        "1 trials, failed starts: 0; 0.02 USD by the source; the card paper-2026-06 gives" in said
+    )
     write(tmp_path / "two", "A.jsonl", published(total_cost_usd=0.02251))
     assert main(["import", str(tmp_path / "two")]) == 0
     assert "no card here gives that for every trial" in capsys.readouterr().out
