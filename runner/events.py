@@ -146,6 +146,7 @@ class SessionStarted:
     arm_budget_usd: float | None
     host: str
     started_at: str
+    slots: int = 0  # heavy commands at once on this machine; 0: not known
 
 
 @dataclass(frozen=True)

@@ -84,10 +84,10 @@ def session(
     needs = {arm.id: Need(gpu=arm.local_models) for arm in what.arms.values()}
     work = Session(run.run_id, what.goal, state, accounts, needs, engine, record, display.stopping)
     try:
-        begin(record, run.run_id, what.goal, order.jobs, order.money)
+        begin(record, run.run_id, what.goal, order.jobs, slots.count, order.money)
         with display.shown():
             ending = driven(work, gate, there)
-        finish(record, run.run_id, ending)
+            finish(record, run.run_id, ending)
     finally:
         engine.close()
         upkeep.close()

@@ -129,6 +129,7 @@ class Board:
             self._records[cell] = Record()
 
     def _session_started(self, event: SessionStarted, at: float) -> None:
+        self._slots = event.slots or self._slots
         for flight in self._flights.values():
             self._give_up(flight)
         self._flights.clear()

@@ -95,7 +95,7 @@ def past(run: RunRecord) -> list[Past]:
     ]
 
 
-def begin(record: Record, run: str, goal: Goal, jobs: int, money: Money) -> None:
+def begin(record: Record, run: str, goal: Goal, jobs: int, slots: int, money: Money) -> None:
     """Put the session's beginning on record."""
     record(
         SessionStarted(
@@ -104,6 +104,7 @@ def begin(record: Record, run: str, goal: Goal, jobs: int, money: Money) -> None
             fixed=goal.fixed,
             seed=goal.seed,
             jobs=jobs,
+            slots=slots,
             budget_usd=money.run_usd,
             arm_budget_usd=money.arm_usd,
             host=socket.gethostname(),
