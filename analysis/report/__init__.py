@@ -1,0 +1,1 @@
+"""The report: what is asked of the record, the parts it has, and three ways to show them."""
