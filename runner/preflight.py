@@ -36,8 +36,7 @@ def check_results(settings: Settings) -> None:
     Raises:
         EnvironmentProblem: one cannot be made or written; the message names it and the fix.
     """
-    folders = (settings.journals, settings.transcripts, settings.changes, settings.recordings)
-    for folder in folders:
+    for folder in (settings.journals, settings.transcripts, settings.changes):
         probe = folder / f".probe-{os.getpid()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)

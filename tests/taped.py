@@ -1,21 +1,23 @@
 """Trials on a made-up stage, recorded to a folder and replayed from it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fakes import CARD, DictSandbox, ran, task
+from fakes import CARD, DictSandbox, bash, calls, ran, says, task
 from stage import SOLO, Stage
 
 from runner.config.arms import Arm
 from runner.errors import ModelFailure
 from runner.events import TrialEnded
-from runner.recording.exchanges import Exchanges, Tape, read_exchanges
-from runner.recording.record import noting, recorded
-from runner.recording.replay import Replay
+from runner.recording.exchanges import Exchange, Exchanges, Tape, read_exchanges
+from runner.recording.record import RecordingModel, noting, recorded
+from runner.recording.replay import DIFFERS, Replay
 from runner.trial.spec import Prompts, TrialSpec
-from runner.types import ExecResult, Reply
+from runner.types import ExecResult, Message, Reply, ToolCall, ToolSpec
 
 KEY = "sk-ant-secret-key-1"
+BASH = ToolSpec("bash", "Runs.", {"type": "object"})
 
 
 @dataclass
@@ -83,3 +85,49 @@ def spec(**changed: object) -> TrialSpec:
         "manifest": {"seed": 1},
     }
     return TrialSpec(**{**given, **changed})  # type: ignore[arg-type]
+
+
+Replies = list[Reply | Exception]
+
+HAND = ToolCall("d1", "delegate_to_executor", {"instruction": "Do it."})
+SOLVED: Replies = [calls(bash("ls")), calls(bash("harness", "c2")), says("DONE")]
+
+
+def delegated() -> tuple[Replies, Replies]:
+    return [calls(HAND), says("DONE")], [calls(bash("ls")), says("DONE: did it")]
+
+
+def replay(
+    recording: Exchanges, answers: Callable[[str], ExecResult] | None = None, arm: Arm = SOLO
+) -> tuple[TrialEnded, Replayed]:
+    """Play a recording; `answers` gives what a command prints this time."""
+    stage = Replayed(recording=recording, arm=arm)
+    if answers:
+        usual = stage.run
+
+        def run(sandbox: DictSandbox, argv: tuple[str, ...]) -> ExecResult:
+            return answers(argv[-1]) if argv[0] == "bash" else usual(sandbox, argv)
+
+        stage.run = run  # type: ignore[method-assign]
+    return stage(), stage
+
+
+def refused(ended: TrialEnded) -> str:
+    """Why a replay was refused; fails when it was not."""
+    assert (ended.status, ended.detail.get("kind")) == ("infra", DIFFERS)
+    return ended.reason
+
+
+def cut(recording: Exchanges, calls: int) -> Exchanges:
+    """The first calls of a recording."""
+    lines = recording.lines
+    seqs = [at for at, line in enumerate(lines) if isinstance(line, Exchange)]
+    return Exchanges(lines[: seqs[calls - 1] + 1], recording.ending)
+
+
+def exchanges(path: Path) -> list[Exchange]:
+    return [each for each in read_exchanges(path).lines if isinstance(each, Exchange)]
+
+
+def ask(model: RecordingModel, *messages: Message, system: str = "You mend.") -> Reply:
+    return model.reply(system, messages, (BASH,))

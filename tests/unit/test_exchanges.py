@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import PlayedModel, bash, calls, says
 from stage import PAIR
-from taped import KEY, lost, record_trial
+from taped import BASH, ask, exchanges, lost, record_trial
 
 from runner.errors import EnvironmentProblem, ModelFailure, UsageError
 from runner.ledger.journal_lines import line
@@ -23,27 +23,18 @@ from runner.recording.exchanges import (
     read_exchanges,
 )
 from runner.recording.record import RecordingModel
-from runner.types import Reply, ToolCall, ToolResult, ToolSpec, Usage, UserText
+from runner.types import Message, Reply, ToolCall, ToolResult, Usage, UserText
 
 THINKING = [
     {"type": "thinking", "thinking": "hm", "signature": "EqQB\u00e9=="},
     {"type": "redacted_thinking", "data": "AAAA"},
     {"type": "text", "text": "I look."},
 ]
-TOOL = ToolSpec("bash", "Runs.", {"type": "object"})
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "exchanges.jsonl"
-
-
-def exchanges(path: Path) -> list[Exchange]:
-    return [each for each in read_exchanges(path).lines if isinstance(each, Exchange)]
-
-
-def ask(model: RecordingModel, *messages: object, system: str = "You mend.") -> Reply:
-    return model.reply(system, messages, (TOOL,))  # type: ignore[arg-type]
 
 
 # ---- damage -----------------------------------------------------------------------------
@@ -127,41 +118,6 @@ def test_a_full_disk_is_named_with_the_fix(path: Path) -> None:
     assert read_exchanges(path).torn
 
 
-# ---- keys -------------------------------------------------------------------------------
-
-
-def test_a_key_that_a_hostile_server_quotes_is_nowhere_in_the_file(path: Path) -> None:
-    echo = Reply(
-        text=f"your key is {KEY}",
-        calls=(ToolCall("c1", "bash", {"command": f"echo {KEY}", KEY: [KEY]}),),
-        usage=Usage(1, 1),
-        stop_reason="tool_use",
-        latency_s=0.1,
-        request_id=KEY,
-        raw=[{"type": "text", "text": f"your key is {KEY}", "x": {KEY: 1}}],
-        detail={"model": KEY},
-    )
-    refusal = ModelFailure(f"401: {KEY} is wrong", kind=KEY, request_id=KEY, detail={"k": KEY})
-    with Tape(path, (KEY,)) as tape:
-        model = RecordingModel(PlayedModel("big", [echo, refusal]), "solo", tape)
-        first = UserText(f"use {KEY}")
-        ask(model, first, system=f"Never say {KEY}.")
-        with pytest.raises(ModelFailure):
-            ask(model, first, echo, ToolResult("c1", "bash", f"{KEY}\n"))
-    assert KEY.encode() not in path.read_bytes()
-    assert path.read_bytes().count(b"[key removed]") >= 10
-    assert len(exchanges(path)) == 2
-
-
-def test_the_digest_is_of_what_is_on_record_not_of_the_key(path: Path, tmp_path: Path) -> None:
-    digests = []
-    for name, key in (("a", KEY), ("b", "[key removed]")):
-        with Tape(tmp_path / name, (KEY,)) as tape:
-            ask(RecordingModel(PlayedModel("big", [says("hi")]), "solo", tape), UserText(key))
-        digests.append(exchanges(tmp_path / name)[0].sha256)
-    assert digests[0] == digests[1]
-
-
 # ---- what is kept -----------------------------------------------------------------------
 
 
@@ -233,7 +189,7 @@ def test_the_file_grows_with_what_is_new_not_with_its_square(tmp_path: Path) -> 
         with Tape(path) as tape:
             replies = [calls(bash("x" * 1000, f"c{n}")) for n in range(turns)]
             model = RecordingModel(PlayedModel("big", list(replies)), "solo", tape)
-            messages: list[object] = [UserText("go")]
+            messages: list[Message] = [UserText("go")]
             for n in range(turns):
                 reply = ask(model, *messages)
                 messages += [reply, ToolResult(f"c{n}", "bash", "y" * 1000)]
@@ -249,7 +205,7 @@ def test_system_and_tools_are_written_once_and_again_when_they_change(path: Path
         ask(model, UserText("3"), system="You mend better.")
     briefings = [each for each in read_exchanges(path).lines if isinstance(each, Briefing)]
     assert [each.system for each in briefings] == ["You mend.", "You mend better."]
-    assert briefings[0].tools == (TOOL,)
+    assert briefings[0].tools == (BASH,)
 
 
 def test_the_end_of_the_trial_is_the_last_line(path: Path) -> None:
