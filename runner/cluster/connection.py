@@ -1,6 +1,7 @@
 """Dask's client at its edge: how the driver reaches a scheduler, its errors in our words."""
 
 import ipaddress
+import logging
 import ssl
 import time
 from concurrent.futures import CancelledError
@@ -185,6 +186,8 @@ def _loopback(host: str) -> bool:
 
 
 def _connect(address: str, timeout_s: float) -> "Client":
+    for name in ("distributed", "distributed.client"):  # what matters becomes our own errors
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         return Client(address, timeout=timeout_s, set_as_default=False, name="runner")
     except (TypeError, RuntimeError, ssl.SSLError) as error:  # no or wrong certificates

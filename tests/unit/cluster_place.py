@@ -136,6 +136,21 @@ class Trip:
         return read_run(self.journal.path, CARD)
 
 
+def a_run(folder: Path, **work: object) -> RemoteRun:
+    """A run of stand-in trials, all its files below `folder`."""
+    places = {"diary": str(folder / "diary"), "gate": str(folder / "gate")}
+    return RemoteRun(
+        kind="scripted",
+        card=CARD,
+        results=folder / "results",
+        program="cluster_stand_in",
+        facts=plain({"lock": {"code": "same", "arms": ("A", "C")}}),
+        work=lambda attempt: {**places, **work},
+        cap_usd=lambda attempt: CAP_USD,
+        lead=lambda attempt: ("solo", OPUS),
+    )
+
+
 @contextmanager
 def trip(
     place: Place,
@@ -149,16 +164,7 @@ def trip(
     seen: list[Event] = []
     hold = threading.Event()
     hold.set()
-    run = RemoteRun(
-        kind="scripted",
-        card=CARD,
-        results=folder / "results",
-        program="cluster_stand_in",
-        facts=plain({"lock": {"code": "same", "arms": ("A", "C")}}),
-        work=lambda attempt: {"diary": str(folder / "diary"), "gate": str(folder / "gate"), **work},
-        cap_usd=lambda attempt: CAP_USD,
-        lead=lambda attempt: ("solo", OPUS),
-    )
+    run = a_run(folder, **work)
     with Journal.create(folder / "journal" / "r1.jsonl") as journal:
         journal.append(RunStarted("r1", "scripted", {}, "2026-11-23T10:00:00Z"))
 

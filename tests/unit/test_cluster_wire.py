@@ -146,11 +146,11 @@ def test_a_lost_attempt_counts_for_its_whole_cap_and_one_not_begun_for_nothing(
 
 def test_what_a_bundle_spent_is_what_its_record_says_it_spent(tmp_path: Path) -> None:
     settled = call(ID, 1, Usage(1000, 100, 2000, 0, 5000))
-    lost = [
+    lost: list[Event] = [
         CallReserved(ID, 2, 1, "orchestrator", OPUS, 0.7),
         CallSettled(ID, 2, 1, "orchestrator", OPUS, Usage(), 1.0, error="gone", lost=True),
     ]
-    dumb = [
+    dumb: list[Event] = [
         CallReserved(ID, 3, 1, "orchestrator", OPUS, 0.4),
         CallSettled(ID, 3, 1, "orchestrator", OPUS, Usage(), 1.0, detail={"usage_missing": True}),
     ]
