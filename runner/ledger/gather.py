@@ -25,7 +25,7 @@ from runner.events import (
 from runner.ledger.codec import encode
 from runner.ledger.journal_file import is_held
 from runner.ledger.journal_format import Writer, kind_of, record
-from runner.ledger.journal_lines import BEGINNING, JournalLines, Place
+from runner.ledger.journal_lines import BEGINNING, JournalLines, Place, crc_before
 from runner.ledger.shapes import shape
 
 STEP_BYTES = 32_000_000  # of events that are handed on together
@@ -77,18 +77,16 @@ class Mark:
 
     `size` (bytes) and `mtime_ns` are the file's as it was when it was read to its end, -1 while
     that is still to come. What is before `read` is in, but for trials still running, which all
-    began after `again`: from there the next reading goes on. `closed` is False while the
-    journal has a writer.
+    began after `again`: from there the next reading goes on if the bytes before it are still
+    those that `again_crc` is of. `closed` is False while the journal has a writer.
     """
 
     size: int
     mtime_ns: int
     read: Place
     again: Place
+    again_crc: int
     closed: bool
-
-
-NEW = Mark(-1, -1, BEGINNING, BEGINNING, False)
 
 
 class NotTheSame(EnvironmentProblem):
@@ -160,12 +158,20 @@ class Gathering:
             EnvironmentProblem: the journal cannot be read, is damaged (naming the line), from
                 a newer program, or has events of a trial that is not under way.
         """
+        if (
+            not self._fresh
+            and self._mark
+            and self._mark.again_crc != crc_before(self.path, self._start)
+        ):
+            raise NotTheSame(f"journal {self.path} is another file than it was")
         while True:
             size, mtime_ns = stamp(self.path)
-            for text in self._texts():
+            for text in self._lines:
                 self._take(text)
                 if self._size > self._step_bytes:
                     yield self._step(-1, -1, closed=False)
+            if self._lines.lines < self._known:
+                raise NotTheSame(f"journal {self.path} is shorter than it was")
             held = is_held(self.path)
             whole = self._lines.offset + len(self._lines.torn or b"")
             if held or stamp(self.path)[0] <= whole:
@@ -178,20 +184,10 @@ class Gathering:
             self._nobody_left(self._lines.lines + 1)
         yield self._step(size, mtime_ns, closed=not held)
 
-    def _texts(self) -> Iterator[bytes]:
-        try:
-            yield from self._lines
-        except EnvironmentProblem as error:
-            if self._start != BEGINNING and self._lines.place == self._start:
-                raise NotTheSame(str(error)) from error
-            raise
-        if self._lines.lines < self._known:
-            raise NotTheSame(f"journal {self.path} is shorter than it was")
-
     def _step(self, size: int, mtime_ns: int, *, closed: bool) -> Step:
         read = self._lines.place
         again = next(iter(self._open.values())).began if self._open else read
-        after = Mark(size, mtime_ns, read, again, closed)
+        after = Mark(size, mtime_ns, read, again, crc_before(self.path, again), closed)
         step = Step(self.path, self._mark, after, self._fresh, self._done, self._events, self._over)
         self._mark, self._fresh, self._done, self._events, self._size = after, False, [], [], 0
         return step

@@ -13,6 +13,7 @@ from zlib import crc32
 from runner.errors import EnvironmentProblem
 
 _CHUNK = 1 << 22  # bytes read at a time
+_LOOK_BACK = 4096  # bytes
 _HEAD_LENGTH = len(b'{"n":,"crc":"00000000","event":')
 
 
@@ -102,6 +103,25 @@ class JournalLines:
             f"journal {self.path} is damaged at line {self.lines + 1}: restore the file from a "
             "copy, or move it away and rebuild the database without it (runner status --rebuild)"
         )
+
+
+def crc_before(path: Path, place: Place) -> int:
+    """A checksum of the bytes just before a place; tells whether a file still goes on there.
+
+    Raises:
+        EnvironmentProblem: the file cannot be read.
+    """
+    begin = max(0, place.offset - _LOOK_BACK)
+    try:
+        with path.open("rb") as file:
+            file.seek(begin)
+            return crc32(file.read(place.offset - begin))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> EnvironmentProblem:
+    return EnvironmentProblem(f"cannot read journal {path}: {error.strerror}")
 
 
 def _up_to(file: BinaryIO, left: int) -> Iterator[bytes]:

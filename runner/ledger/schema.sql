@@ -155,5 +155,6 @@ CREATE TABLE ingested (
     read_bytes  BIGINT NOT NULL,
     again_lines BIGINT NOT NULL,
     again_bytes BIGINT NOT NULL,
+    again_crc   BIGINT NOT NULL,
     closed      BOOLEAN NOT NULL
 );

@@ -70,8 +70,8 @@ def read_marks(connection: duckdb.DuckDBPyConnection) -> dict[str, Mark]:
     """How far each journal is in the database, by file name."""
     found = connection.execute("FROM ingested").fetchall()
     return {
-        name: Mark(size, mtime_ns, Place(*places[:2]), Place(*places[2:]), closed)
-        for name, size, mtime_ns, *places, closed in found
+        name: Mark(size, mtime_ns, Place(*places[:2]), Place(*places[2:]), crc, closed)
+        for name, size, mtime_ns, *places, crc, closed in found
     }
 
 
@@ -87,7 +87,7 @@ def _fitting(connection: duckdb.DuckDBPyConnection, steps: Sequence[Step]) -> li
 
 def _write_mark(connection: duckdb.DuckDBPyConnection, journal: str, mark: Mark) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO ingested VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO ingested VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             journal,
             mark.size,
@@ -96,6 +96,7 @@ def _write_mark(connection: duckdb.DuckDBPyConnection, journal: str, mark: Mark)
             mark.read.offset,
             mark.again.lines,
             mark.again.offset,
+            mark.again_crc,
             mark.closed,
         ],
     )
@@ -152,15 +153,13 @@ def _table(
     columns: dict[str, Any] = {"text": _objects(lines), "journal": _objects(journals)}
     columns |= {key: numpy.array(values, dtype=numpy.int64) for key, values in numbers.items()}
     connection.register("texts", columns)
-    try:
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS "
-            "SELECT unnest(from_json(text::VARCHAR, $structure)), "
-            "* EXCLUDE text REPLACE (journal::VARCHAR AS journal) FROM texts",
-            {"structure": json.dumps(structure(record))},
-        )
-    finally:
-        connection.unregister("texts")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {name} AS "
+        "SELECT unnest(from_json(text::VARCHAR, $structure)), "
+        "* EXCLUDE text REPLACE (journal::VARCHAR AS journal) FROM texts",
+        {"structure": json.dumps(structure(record))},
+    )
+    connection.unregister("texts")
 
 
 def _objects(values: Sequence[str]) -> Any:
@@ -219,19 +218,12 @@ def explained(steps: Sequence[Step], error: duckdb.Error) -> EnvironmentProblem:
         try:
             for text in lines:
                 record(step.path, lines.lines, text)
-                json.loads(text, parse_constant=_refuse)
-        except ValueError as wrong:
-            return EnvironmentProblem(f"journal {step.path}, line {lines.lines}: {wrong}")
         except EnvironmentProblem as wrong:
             return wrong
     names = ", ".join(sorted({step.path.name for step in steps})) or "none"
     return EnvironmentProblem(
         f"the database refuses what these journals hold ({names}): {str(error).splitlines()[0]}"
     )
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is no JSON")
 
 
 # ---- runs -----------------------------------------------------------------------------------
@@ -260,7 +252,11 @@ def _write_run(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
                     "budget_usd = $budget_usd, arm_budget_usd = $arm_budget_usd, "
                     "sessions = sessions + 1, state = 'running', reason = NULL, ended_at = NULL "
                     "WHERE run_id = $run_id",
-                    {k: v for k, v in vars(event).items() if k not in ("host", "started_at")},
+                    {
+                        k: v
+                        for k, v in vars(event).items()
+                        if k not in ("host", "started_at", "slots")
+                    },
                 )
             case SessionEnded():
                 connection.execute(

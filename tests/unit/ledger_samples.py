@@ -91,6 +91,9 @@ def write_journal(folder: Path, run_id: str, *trials: Iterable[Event]) -> Path:
 
 
 TABLES = (
+    "runs",
+    "issued",
+    "usage",
     "trials",
     "calls",
     "tool_calls",
