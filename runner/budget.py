@@ -83,7 +83,7 @@ class Account:
         """
         reserved, spent = _units(reserved_usd), _units(spent_usd)
         with self._changed:
-            if reserved > self._reserved:
+            if any(reserved > account._reserved for account in self._chain()):
                 raise ValueError(f"${reserved_usd} given back is more than was set aside")
             for account in self._chain():
                 account._reserved -= reserved

@@ -160,8 +160,8 @@ def _until(asked: str, answered: str, now: Callable[[], float]) -> float:
 
 
 def _moment(text: str) -> float:
-    parsed = email.utils.parsedate_tz(text)
+    """A date of HTTP's in seconds since 1970; NaN for anything else."""
     try:
-        return email.utils.mktime_tz(parsed) if parsed else math.nan
-    except (ValueError, OverflowError):
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
         return math.nan

@@ -263,7 +263,7 @@ def _turns_at_every_line() -> Iterator[None]:
     """Threads that are started now take turns at every line of the accounts' code."""
     threading.settrace(_yields_at_every_line)
     yield
-    threading.settrace(None)  # type: ignore[arg-type]
+    threading.settrace(None)
 
 
 @pytest.fixture

@@ -1,27 +1,16 @@
-import json
-import random
+"""Every call goes through the meter, money first."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from fakes import CARD, HandClock, PlayedModel, meter, says
+from fakes import HandClock, PlayedModel, meter, says
+from meter_calls import ASK, ask, worst_usd
 
 from runner.agent.bound import input_bound
-from runner.agent.meter import Meter
 from runner.errors import LimitReached, ModelFailure, UsageError
 from runner.events import CallReserved, CallSettled, Event, ToolUsed
-from runner.types import Message, Reply, ToolCall, ToolResult, ToolSpec, Usage, UserText
-
-ASK: tuple[Message, ...] = (UserText("Mend it."),)
-
-
-def ask(counted: Meter, model: PlayedModel, max_tokens: int = 4096, iteration: int = 1) -> Reply:
-    return counted.call(model, "solo", iteration, "system", ASK, (), max_tokens)
-
-
-def worst_usd(max_tokens: int = 4096) -> float:
-    return CARD.worst_case_usd("big", input_bound("system", ASK, ()), max_tokens)
-
+from runner.types import Message, Reply, ToolSpec, Usage
 
 # ---- money first -------------------------------------------------------------------------
 
@@ -177,72 +166,6 @@ def test_only_a_leafs_seconds_are_tool_time(leaf: bool, seconds: float) -> None:
     counted.tool_used(used, leaf=leaf)
     assert counted.tool_s == seconds
     assert events == [used]
-
-
-# ---- the bound ---------------------------------------------------------------------------
-
-ALPHABET = 'aZ9 \n\t"\\{}é水🙂\x00\x7f\ud800'
-
-
-def words(chance: random.Random) -> str:
-    return "".join(chance.choices(ALPHABET, k=chance.randrange(60)))
-
-
-def any_message(chance: random.Random) -> Message:
-    kind = chance.randrange(3)
-    if kind == 0:
-        return UserText(words(chance))
-    if kind == 1:
-        return ToolResult(words(chance), words(chance), words(chance))
-    called = ToolCall(words(chance), words(chance), {words(chance): [words(chance), 1.5, None]})
-    raw = chance.choice([None, [{"type": "thinking", "thinking": words(chance)}]])
-    return Reply(words(chance), (called,), Usage(), "tool_use", 0.1, raw=raw)
-
-
-def sent_bytes(message: Message) -> int:
-    """UTF-8 bytes of everything in a message that a vendor could be sent."""
-    if isinstance(message, UserText):
-        parts: list[object] = [message.text]
-    elif isinstance(message, ToolResult):
-        parts = [message.call_id, message.name, message.text]
-    elif message.raw is not None:
-        parts = [message.raw]
-    else:
-        parts = [message.text, *((c.id, c.name, dict(c.arguments)) for c in message.calls)]
-    texts = (
-        each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in parts
-    )
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-
-
-@pytest.mark.parametrize("seed", range(200))
-def test_a_fresh_prompt_has_no_more_tokens_than_its_bound(seed: int) -> None:
-    chance = random.Random(seed)
-    system = words(chance)
-    tools = [ToolSpec(words(chance), words(chance), {"d": words(chance)}) for _ in range(3)]
-    messages = [any_message(chance) for _ in range(chance.randrange(6))]
-    least = len(system.encode("utf-8", "surrogatepass")) + sum(map(sent_bytes, messages))
-    for tool in tools:
-        parts = (tool.name, tool.description, json.dumps(dict(tool.parameters), ensure_ascii=False))
-        least += sum(len(part.encode("utf-8", "surrogatepass")) for part in parts)
-    assert input_bound(system, messages, tools) >= least
-
-
-@pytest.mark.parametrize("seed", range(200))
-def test_what_was_counted_already_is_bound_by_its_count(seed: int) -> None:
-    chance = random.Random(seed)
-    earlier = [any_message(chance) for _ in range(chance.randrange(4))]
-    used = Usage(chance.randrange(1, 999), chance.randrange(999), 5, 7, chance.randrange(99_999))
-    counted = Reply("said", (), used, "tool_use", 0.1, raw=[{"big": "x" * 50_000}])
-    later = [each for each in (any_message(chance) for _ in range(4)) if each.__class__ != Reply]
-    bound = input_bound("s" * 99_999, [*earlier, counted, *later], ())
-    least = used.context_tokens + used.output_tokens + sum(map(sent_bytes, later))
-    assert least <= bound <= least + 100
-
-
-def test_a_reply_without_a_count_does_not_hide_what_came_before() -> None:
-    uncounted = says("x")
-    assert input_bound("s", [UserText("y" * 5000), uncounted], ()) > 5000
 
 
 def test_a_reply_without_a_count_keeps_its_reserve_as_spent() -> None:
