@@ -49,8 +49,8 @@ class Limits:
     """
 
     usd: float = Field(default=10.0, gt=0)
-    call_usd: float | None = Field(default=None, gt=0)
     seconds: float = Field(default=5400.0, gt=0)
+    call_usd: float | None = Field(default=None, gt=0)
 
 
 @strict_dataclass(frozen=True, config=STRICT)
