@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from runner.config.tasks import Solution
 from runner.scripted.app import App, Request, split_path
@@ -93,7 +93,6 @@ def endpoint(server: ScriptedServer, persona: str, task: str, role: str, trial: 
 
 
 class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = False  # joined by `stop`, so that no socket outlives the server
     request_queue_size = 128
 
     def __init__(self, app: App, log: deque[Recorded]) -> None:
@@ -102,7 +101,22 @@ class _HttpServer(ThreadingHTTPServer):
         self.log = log
         self.stopping = threading.Event()
         self.open: set[socket.socket] = set()
+        self.serving: set[threading.Thread] = set()
         self.lock = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own.
+
+        `stop` joins it, so that no socket outlives the server. It is a daemon all the same: a
+        program that ends without a `stop` must not wait for an answer that nobody wants.
+        """
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(request, client_address), daemon=True
+        )
+        with self.lock:
+            self.serving = {each for each in self.serving if each.is_alive()}
+            self.serving.add(thread)
+            thread.start()
 
     def stop(self) -> None:
         """Stop serving, end every connection and wait for its thread."""
@@ -111,6 +125,8 @@ class _HttpServer(ThreadingHTTPServer):
         with self.lock:
             for connection in self.open:
                 _end(connection)
+        for thread in self.serving:
+            thread.join()
         self.server_close()
 
 
