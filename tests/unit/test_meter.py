@@ -185,3 +185,23 @@ def test_what_a_reply_waited_for_failed_attempts_is_no_model_time() -> None:
     ask(counted, PlayedModel("big", [reply]))
     assert counted.wait_s == 7.5
     assert counted.model_s == reply.latency_s
+
+
+def test_what_a_failure_waited_for_failed_attempts_is_no_model_time_either() -> None:
+    clock = HandClock()
+
+    class Patient(PlayedModel):
+        def reply(
+            self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]
+        ) -> Reply:
+            clock.now += 7
+            raise ModelFailure("no", kind="api_error", lost=False, detail={"wait_s": 5.0})
+
+    events: list[Event] = []
+    counted = meter(events, clock=clock, limit_s=2.5)
+    with pytest.raises(ModelFailure):
+        ask(counted, Patient("big", []))
+    assert (counted.model_s, counted.waits_s) == (2.0, {"rate limit": 5.0})
+    assert isinstance(events[-1], CallSettled)
+    assert (events[-1].latency_s, events[-1].detail) == (2.0, {"wait_s": 5.0})
+    counted.check_time()
