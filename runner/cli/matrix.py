@@ -80,15 +80,20 @@ def met(goal: Goal, tally: Tally) -> bool:
     return goal.fixed or tally.successes >= goal.n
 
 
-def show_end(console: Console, what: Parts, run_id: str, ending: Ending) -> None:
-    """Print what the run came to, and how it goes on if it is not complete."""
+def show_cells(console: Console, what: Parts, run_id: str) -> None:
+    """Print the run's cells out of the database, brought up to date."""
+    simulated = what.players.kind == "scripted"
     try:
         bring_up_to_date(what)
-        show_run(
-            console, what.settings, run_id, what.goal, simulated=what.players.kind == "scripted"
-        )
+        show_run(console, what.settings, run_id, what.goal, simulated=simulated)
     except EnvironmentProblem as problem:
         console.print(f"[yellow]{problem}[/]\nThe run is safe in its journal.")
+
+
+def show_end(console: Console, what: Parts, run_id: str, ending: Ending) -> None:
+    """Print what the run came to, and how it goes on if it is not complete."""
+    if not ending.at_once:
+        show_cells(console, what, run_id)
     colour = "green" if ending.why == "complete" else "yellow"
     console.print(f"[bold {colour}]{ending.why.upper()}[/]  run {run_id}: ", end="")
     console.print(ending.reason, markup=False)

@@ -36,6 +36,7 @@ from runner.slots import Slots
 from runner.types import JsonObject
 
 OPENING_S = 10.0  # what is half open at a sudden end is waited for so long
+UPKEEP_S = 0.5  # and the database, which is made anew from the journal at any time
 REMOTE = "runner.matrix.remote"
 
 
@@ -83,6 +84,7 @@ def session(
     )
     needs = {arm.id: Need(gpu=arm.local_models) for arm in what.arms.values()}
     work = Session(run.run_id, what.goal, state, accounts, needs, engine, record, display.stopping)
+    ending: Ending | None = None
     try:
         begin(record, run.run_id, what.goal, order.jobs, slots.count, order.money)
         with display.shown():
@@ -90,7 +92,8 @@ def session(
             finish(record, run.run_id, ending)
     finally:
         engine.close()
-        upkeep.close()
+        # Who stops a run at once does not wait for a database that somebody else may hold.
+        upkeep.close(UPKEEP_S if ending and ending.at_once else None)
     return ending
 
 
@@ -150,7 +153,8 @@ def driven(work: Session, gate: Gate, there: Benches) -> Ending:
             remove_own(next(iter(there.values())).engine)
         if isinstance(error, KeyboardInterrupt):
             left = len(work.in_flight)
-            return Ending("stopped", f"stopped at once; {left} attempts in flight were given up")
+            reason = f"stopped at once; {left} attempts in flight were given up"
+            return Ending("stopped", reason, error)
         if isinstance(error, OperatorError):
             return Ending("environment", str(error), error)
         raise

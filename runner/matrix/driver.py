@@ -45,6 +45,11 @@ class Ending:
     reason: str
     error: BaseException | None = None
 
+    @property
+    def at_once(self) -> bool:
+        """Whether somebody wants the program to end now: nothing is waited for."""
+        return isinstance(self.error, KeyboardInterrupt)
+
 
 @dataclass
 class Session:

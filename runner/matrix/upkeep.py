@@ -26,11 +26,11 @@ class Upkeep:
         """Something was put in the journal that the database should have."""
         self._due.set()
 
-    def close(self) -> None:
-        """Finish what is under way; nothing more is begun."""
+    def close(self, wait_s: float | None = None) -> None:
+        """Finish what is under way, waiting at most so long for it; nothing more is begun."""
         self._over = True
         self._due.set()
-        self._thread.join()
+        self._thread.join(wait_s)
 
     def _work(self) -> None:
         while True:
