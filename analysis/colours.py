@@ -57,7 +57,7 @@ def arm_colours(arms: Iterable[str]) -> Mapping[str, Colour]:
     names = sorted(set(arms))
     others = [name for name in names if name not in PAPER_ARMS]
     unused = [colour for name, colour in PAPER_ARMS.items() if name not in names]
-    free = (*FURTHER_ARMS, *unused) or FURTHER_ARMS
+    free = (*FURTHER_ARMS, *unused)
     given = {name: free[n % len(free)] for n, name in enumerate(others)}
     return {name: PAPER_ARMS.get(name) or given[name] for name in names}
 
