@@ -252,3 +252,19 @@ def test_a_stop_lets_calls_finish_and_keeps_what_waits_from_beginning(
         journey.engine.close()  # as when the driver dies
         until(lambda: journey.diary("ended"))
         assert journey.diary("ended")[0][2] == "its driver is gone"
+
+
+def test_a_worker_told_to_end_ends_its_trial_which_is_lost_and_not_moved(
+    place: Place, tmp_path: Path
+) -> None:
+    place.start_worker("trial=1")
+    place.start_worker("trial=1")
+    with trip(place, tmp_path / "run") as journey:
+        until(lambda: journey.engine.capacity() == Capacity(2, 0))
+        journey.submit(0)
+        (pid,) = processes(journey, busy=1)
+        os.kill(pid, signal.SIGTERM)
+        assert isinstance(journey.outcomes(1)[0], Lost)
+        until(lambda: journey.diary("ended"))
+        assert journey.diary("ended")[0][2] == "the worker is closing"
+        assert len(journey.diary("began")) == 1
