@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,8 @@ class Haul:
     running: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     torn: dict[Path, None] = field(default_factory=dict)
     overtaken: list[Path] = field(default_factory=list)  # written by someone else meanwhile
+    writing: Callable[[], None] | None = None  # waits for the steps being written
+    wrote: bool = False
 
 
 def known(target: Target) -> tuple[dict[str, Mark], bool]:
@@ -78,16 +81,17 @@ def bring(
         EnvironmentProblem: a journal or the database cannot be read or written.
     """
     haul = Haul()
-    while paths:
-        for path in paths:
-            _read(target, path, marks.get(path.name), haul)
-        if haul.steps:
-            _write(target, haul)
-            current = False
-        paths, haul.overtaken = haul.overtaken, []
-        if paths:
-            marks, _ = known(target)
-    if not current:
+    # DuckDB works in its own thread, so that reading and writing take a processor each.
+    with ThreadPoolExecutor(1, "ledger") as beside:
+        while paths:
+            for path in paths:
+                _read(target, path, marks.get(path.name), haul, beside)
+            _write(target, haul, beside)
+            _written(haul)
+            paths, haul.overtaken = haul.overtaken, []
+            if paths:
+                marks, _ = known(target)
+    if haul.wrote or not current:
         _finish(target)
     return haul
 
@@ -96,13 +100,17 @@ def _changed(path: Path, mark: Mark | None) -> bool:
     return mark is None or not mark.closed or stamp(path) != (mark.size, mark.mtime_ns)
 
 
-def _read(target: Target, path: Path, mark: Mark | None, haul: Haul) -> None:
+def _read(target: Target, path: Path, mark: Mark | None, haul: Haul, beside: Executor) -> None:
     if not _changed(path, mark):
         return
     try:
-        _read_on(target, path, mark, haul, fresh=mark is not None and _edited(path, mark))
+        fresh = mark is not None and _edited(path, mark)
+        _read_on(
+            target, Gathering(path, mark, fresh=fresh, step_bytes=target.step_bytes), haul, beside
+        )
     except NotTheSame:
-        _read_on(target, path, mark, haul, fresh=True)
+        again = Gathering(path, mark, fresh=True, step_bytes=target.step_bytes)
+        _read_on(target, again, haul, beside)
 
 
 def _edited(path: Path, mark: Mark) -> bool:
@@ -113,36 +121,49 @@ def _edited(path: Path, mark: Mark) -> bool:
     return mark.closed and size == mark.read.offset == mark.size
 
 
-def _read_on(target: Target, path: Path, mark: Mark | None, haul: Haul, *, fresh: bool) -> None:
-    reading = Gathering(path, mark, fresh=fresh, step_bytes=target.step_bytes)
+def _read_on(target: Target, reading: Gathering, haul: Haul, beside: Executor) -> None:
     for step in reading.steps():
         if step.before == step.after and not step.fresh:
             continue
         haul.steps.append(step)
         haul.size += sum(trial.size for trial in step.trials)
         if haul.size > target.step_bytes:
-            _write(target, haul)
-        if path in haul.overtaken:
+            _write(target, haul, beside)
+        if reading.path in haul.overtaken:
             return
-    haul.running[path] = reading.running
+    haul.running[reading.path] = reading.running
     if reading.torn:
-        haul.torn[path] = None
+        haul.torn[reading.path] = None
 
 
-def _write(target: Target, haul: Haul) -> None:
-    """Write the steps that were read, and forget them."""
-    steps = haul.steps
+def _write(target: Target, haul: Haul, beside: Executor) -> None:
+    """Begin to write the steps that were read, if any."""
+    steps, haul.steps, haul.size = haul.steps, [], 0
+    if not steps:
+        return
 
     def act(connection: duckdb.DuckDBPyConnection) -> Sequence[Step]:
         prepare(connection, target.path)
         mark_intervals(connection, current=False)
         return write_steps(connection, steps)
 
-    written = _in_transaction(target, act, steps)
-    haul.trials += [trial.name for step in written for trial in step.trials]
-    left = {step.path for step in steps} - {step.path for step in written}
-    haul.overtaken += sorted(left - set(haul.overtaken))
-    haul.steps, haul.size = [], 0
+    _written(haul)  # one at a time: memory holds no more than two
+    begun = beside.submit(_in_transaction, target, act, steps)
+
+    def settle() -> None:
+        written = begun.result()
+        haul.trials += [trial.name for step in written for trial in step.trials]
+        left = {step.path for step in steps} - {step.path for step in written}
+        haul.overtaken += sorted(left - set(haul.overtaken))
+
+    haul.writing, haul.wrote = settle, True
+
+
+def _written(haul: Haul) -> None:
+    """Wait for the steps being written, if any, and count them."""
+    settle, haul.writing = haul.writing, None
+    if settle:
+        settle()
 
 
 def _finish(target: Target) -> None:

@@ -154,12 +154,12 @@ def test_what_a_killed_one_left_half_done_is_gone_on_with(
     code = (
         "import os, sys; from pathlib import Path; from ledger_samples import CARDS\n"
         "from runner.ledger import update; from runner.ledger.database import ingest\n"
-        "write, left = update._write, int(sys.argv[3])\n"
-        "def dying(target, haul):\n"
+        "write, left = update._in_transaction, int(sys.argv[3])\n"
+        "def dying(target, act, steps):\n"
         "    global left\n"
-        "    write(target, haul); left -= 1\n"
-        "    if not left: os._exit(9)\n"
-        "update._write = dying\n"
+        "    found = write(target, act, steps); left -= 1\n"
+        "    return found if left else os._exit(9)\n"
+        "update._in_transaction = dying\n"
         "ingest(Path(sys.argv[1]), [Path(sys.argv[2])], CARDS, step_bytes=0)\n"
     )
     argv = [sys.executable, "-c", code, str(db), str(path), str(steps)]
