@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from runner.config.arms import Seat
 from runner.config.settings import Settings
@@ -15,6 +15,7 @@ from runner.recording.replay import Replay
 from runner.scripted.personas import PERSONAS
 from runner.scripted.server import ScriptedServer, endpoint
 from runner.scripted.spec import parse_spec
+from runner.stop import Stop
 from runner.types import Model, ProviderKind, Role
 
 Opener = Callable[[Seat, Role], AbstractContextManager[Model]]
@@ -53,12 +54,18 @@ class Players:
 
 @dataclass(frozen=True)
 class Stage:
-    """What the players of a trial must know: settings, its task and id, the tasks' solutions."""
+    """What the players of a trial must know: settings, its task and id, the tasks' solutions.
+
+    `on_pause(seconds, why)` is told of a pause that a vendor asked for, before it begins; `stop`
+    ends one.
+    """
 
     settings: Settings
     task_id: str
     trial_id: str
     solutions: Mapping[str, Solution]
+    on_pause: Callable[[float, str], None] = lambda seconds, why: None
+    stop: Stop = field(default_factory=Stop)
 
 
 @contextmanager
@@ -76,7 +83,7 @@ def _unrecorded(players: Players, stage: Stage) -> Iterator[Opener]:
     if players.replay is not None:
         yield players.replay.open_model
         return
-    live = live_connection(stage.settings)
+    live = replace(live_connection(stage.settings), on_pause=stage.on_pause, wait=stage.stop.wait)
     if players.script is None:
         yield lambda seat, _role: seated(seat, live)
         return

@@ -30,6 +30,7 @@ from runner.sandbox.engine import Engine, EngineInfo, connect, engine_info
 from runner.sandbox.limits import Limits
 from runner.sandbox.reaper import reap
 from runner.slots import Slots
+from runner.stop import Stop
 from runner.trial.spec import TrialSpec, World
 
 RECIPE = ROOT / "images" / "typer-base"
@@ -136,12 +137,12 @@ class Shared:
 
     account: Account
     slots: Slots
-    stopped: Callable[[], str | None]
+    stop: Stop
 
 
 def alone(arm: Arm) -> Shared:
     """What a trial that runs alone has to itself."""
-    return Shared(Account("trial", arm.limits.usd), Slots(1), lambda: None)
+    return Shared(Account("trial", arm.limits.usd), Slots(1), Stop())
 
 
 def build_world(
@@ -161,7 +162,7 @@ def build_world(
         judge_timeout_s=settings.judge_timeout_s,
         account=shared.account,
         slots=shared.slots,
-        stopped=shared.stopped,
+        stopped=shared.stop,
     )
 
 
@@ -178,11 +179,20 @@ def keep_change(folder: Path, trial_id: str, change: Change) -> None:
 
 
 def open_players(
-    players: Players, bench: Bench, trial_id: str, tape: Tape | None = None
+    players: Players,
+    bench: Bench,
+    trial_id: str,
+    tape: Tape | None = None,
+    *,
+    on_pause: Callable[[float, str], None] = lambda seconds, why: None,
+    stop: Stop | None = None,
 ) -> AbstractContextManager[Opener]:
-    """The models of a trial while the context lives; their calls on `tape`, if there is one."""
+    """The models of a trial while the context lives; their calls on `tape`, if there is one.
+
+    `on_pause(seconds, why)` is told when a vendor asks for a pause, which `stop` ends.
+    """
     solutions = {each.id: each.solution for each in bench.catalogue.tasks.values()}
-    stage = Stage(bench.settings, bench.task.id, trial_id, solutions)
+    stage = Stage(bench.settings, bench.task.id, trial_id, solutions, on_pause, stop or Stop())
     return opened(players, stage, tape)
 
 

@@ -7,7 +7,6 @@ example: runner trial --arm C --task T3 --models scripted
 """
 
 import argparse
-from contextlib import nullcontext
 from itertools import count
 
 from rich.console import Console
@@ -32,11 +31,9 @@ from runner.errors import (
 from runner.events import Event, TrialEnded
 from runner.ledger.database import sync
 from runner.ledger.journal import Journal
-from runner.ledger.transcript import TranscriptWriter
 from runner.manifest import manifest
+from runner.matrix.attempts import play
 from runner.recording.folder import check_image
-from runner.recording.record import noting
-from runner.trial.run import run_trial
 from runner.trial.spec import TrialSpec
 from runner.types import JsonObject
 
@@ -159,7 +156,6 @@ def watched(
     keep: bool,
 ) -> TrialEnded:
     """Run the trial with its journal, its transcript, its display and, to `keep` it, its tape."""
-    settings = bench.settings
     display = TrialDisplay(console, spec.card, spec.max_turns)
     console.print(
         f"[bold]{spec.trial_id}[/]  {escape(spec.arm.title)} · {escape(spec.task.title)}"
@@ -170,20 +166,8 @@ def watched(
         journal.append(event)
         display(event)
 
-    transcript = TranscriptWriter(
-        settings.transcripts / f"{spec.trial_id}.jsonl", wiring.secrets(settings)
-    )
-    with (
-        journal,
-        transcript,
-        wiring.open_tape(bench, spec) if keep else nullcontext() as tape,
-        display.shown(),
-        wiring.open_players(players, bench, spec.trial_id, tape) as open_model,
-    ):
-        world = wiring.build_world(
-            bench, spec.run_id, spec.trial_id, open_model, wiring.alone(spec.arm)
-        )
-        return run_trial(spec, world, noting(record, tape), transcript.write)
+    with journal, display.shown():
+        return play(bench, players, spec, wiring.alone(spec.arm), record, keep=keep)
 
 
 def exit_code(ended: TrialEnded) -> int:

@@ -1,17 +1,20 @@
 """One attempt of a run on this machine, from its place in the run to its end on record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from runner import wiring
 from runner.budget import Account
-from runner.events import Record
+from runner.events import Record, TrialEnded, Waited
 from runner.ledger.transcript import TranscriptWriter
 from runner.matrix.engine import Attempt, Cell, Done
 from runner.matrix.here import Gate, await_engine, guarded
 from runner.matrix.selection import Benches, Parts
+from runner.recording.record import noting
 from runner.sandbox.engine import answers
 from runner.slots import Slots
+from runner.stop import Stop
 from runner.trial.run import run_trial
 from runner.trial.spec import TrialSpec
 from runner.types import JsonObject
@@ -32,23 +35,16 @@ class Trials:
     record: Record
     gate: Gate = field(default_factory=Gate)
 
-    def run(self, attempt: Attempt, stopped: Callable[[], str | None]) -> Done:
+    def run(self, attempt: Attempt, stop: Stop) -> Done:
         """Run one attempt to its end; raises `OperatorError` for what no attempt can mend."""
         settings = self.what.settings
-        arm = self.what.arms[attempt.cell.arm]
         bench = self.benches[attempt.cell.task]
         await_engine(lambda: answers(bench.engine), settings.engine_wait_s, bench.engine.address)
-        account = Account("trial", arm.limits.usd, self.accounts[arm.id])
-        shared = wiring.Shared(account, self.slots, stopped)
-        trial_id = attempt.trial_id
-        transcript = settings.transcripts / f"{trial_id}.jsonl"
-        with (
-            TranscriptWriter(transcript, wiring.secrets(settings)) as told,
-            wiring.open_players(self.what.players, bench, trial_id) as open_model,
-        ):
-            world = wiring.build_world(bench, attempt.run_id, trial_id, open_model, shared)
-            spec = self.spec(attempt)
-            ended = run_trial(spec, guarded(world, self.gate), self.record, told.write)
+        spec = self.spec(attempt)
+        account = Account("trial", spec.arm.limits.usd, self.accounts[spec.arm.id])
+        shared = wiring.Shared(account, self.slots, stop)
+        keep = spec.provider_kind == "live"
+        ended = play(bench, self.what.players, spec, shared, self.record, keep=keep, gate=self.gate)
         return Done(attempt, ended, account.spent_usd)
 
     def spec(self, attempt: Attempt) -> TrialSpec:
@@ -67,3 +63,35 @@ class Trials:
             prompts=what.catalogue.prompts,
             manifest=self.manifests[cell],
         )
+
+
+def play(
+    bench: wiring.Bench,
+    players: wiring.Players,
+    spec: TrialSpec,
+    shared: wiring.Shared,
+    record: Record,
+    *,
+    keep: bool,
+    gate: Gate | None = None,
+) -> TrialEnded:
+    """Run a trial with its transcript and, to `keep` it, its tape; sandboxes open through `gate`.
+
+    Raises what `run_trial` raises.
+    """
+    settings = bench.settings
+    transcript = settings.transcripts / f"{spec.trial_id}.jsonl"
+
+    def on_pause(_seconds: float, _why: str) -> None:
+        record(Waited(spec.trial_id, "rate limit"))  # how long it was comes with the reply
+
+    with (
+        TranscriptWriter(transcript, wiring.secrets(settings)) as told,
+        wiring.open_tape(bench, spec) if keep else nullcontext() as tape,
+        wiring.open_players(
+            players, bench, spec.trial_id, tape, on_pause=on_pause, stop=shared.stop
+        ) as open_model,
+    ):
+        world = wiring.build_world(bench, spec.run_id, spec.trial_id, open_model, shared)
+        world = guarded(world, gate) if gate else world
+        return run_trial(spec, world, noting(record, tape), told.write)

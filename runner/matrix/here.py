@@ -10,22 +10,23 @@ from typing import TypeVar
 
 from runner.errors import EnvironmentProblem, Stopped
 from runner.matrix.engine import Attempt, Broken, Capacity, Done, Need, Outcome, StopAsked
+from runner.stop import Stop
 from runner.trial.spec import World
 
 T = TypeVar("T")
-Run = Callable[[Attempt, Callable[[], str | None]], Done]
+Run = Callable[[Attempt, Stop], Done]
 
 
 class LocalEngine:
     """A `TrialEngine` of daemon threads; a trial that hangs cannot keep the program alive."""
 
     def __init__(self, jobs: int, gpus: int, run: Run) -> None:
-        """`run(attempt, stopped)` runs one attempt to its end; what it raises is `Broken`."""
+        """`run(attempt, stop)` runs one attempt to its end; what it raises is `Broken`."""
         self._outcomes: SimpleQueue[Outcome | StopAsked] = SimpleQueue()
         self._orders: SimpleQueue[Attempt | None] = SimpleQueue()
         self._capacity = Capacity(jobs, gpus)
         self._run = run
-        self._stop: str | None = None
+        self._stop = Stop()
         for number in range(jobs):
             Thread(target=self._work, name=f"trial-{number}", daemon=True).start()
 
@@ -48,7 +49,7 @@ class LocalEngine:
 
     def request_stop(self, reason: str) -> None:
         """See `TrialEngine`."""
-        self._stop = reason
+        self._stop.say(reason)
 
     def close(self) -> None:
         """Let the threads end when they have nothing to do."""
@@ -58,7 +59,7 @@ class LocalEngine:
     def _work(self) -> None:
         while (attempt := self._orders.get()) is not None:
             try:
-                outcome: Outcome = self._run(attempt, lambda: self._stop)
+                outcome: Outcome = self._run(attempt, self._stop)
             except BaseException as error:  # a thread has nobody else to tell
                 outcome = Broken(attempt, error)
             self._outcomes.put(outcome)

@@ -17,6 +17,7 @@ from runner.matrix.attempts import Trials
 from runner.matrix.engine import Attempt
 from runner.matrix.selection import Benches, Parts, Selection, benches, lock_of, manifests, parts
 from runner.slots import Slots
+from runner.stop import Stop
 from runner.types import JsonObject
 
 
@@ -60,7 +61,7 @@ def run_here(
         slots,
         record,
     )
-    trials.run(attempt, stopped)
+    trials.run(attempt, Stop(stopped))
 
 
 @cache
