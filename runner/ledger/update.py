@@ -13,7 +13,8 @@ import duckdb
 from runner.config.rates import RateCard
 from runner.errors import EnvironmentProblem
 from runner.ledger.duck import opened, unwritable
-from runner.ledger.gather import Gathering, Mark, NotTheSame, Step, stamp
+from runner.ledger.gather import Gathering, NotTheSame, stamp
+from runner.ledger.pieces import Mark, Step
 from runner.ledger.steps import explained, read_marks, write_steps
 from runner.ledger.tables import (
     check_version,
