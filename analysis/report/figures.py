@@ -1,0 +1,81 @@
+"""Figures as text: what is not known says so, and few trials never look sure."""
+
+import re
+from collections.abc import Callable
+
+from analysis.answers import interval, money
+from analysis.stats.estimates import ALL_EQUAL, TOO_SMALL, Estimate
+
+NONE = "–"
+# Control characters, halves of surrogate pairs (how bytes that are no UTF-8 arrive) and marks
+# that turn the direction of text: all could make a text look like another.
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff]"
+)
+
+
+def shown(text: object) -> str:
+    """The text with every character that acts instead of being seen made visible."""
+    return HIDDEN.sub(_escape, str(text))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+def usd(value: float | None) -> str:
+    """An amount in USD."""
+    return "not known" if value is None else f"${money(value)}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds, whole ones from ten up."""
+    if value is None:
+        return NONE
+    return f"{value:,.0f} s" if value >= 10 else f"{value:.1f} s"
+
+
+def whole(value: float | None) -> str:
+    """A count with separators."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage that says 0 and 100 only when it is so."""
+    if value is None:
+        return TOO_SMALL
+    if 0 < value < 0.01:
+        return "<1%"
+    return ">99%" if 0.99 < value < 1 else f"{value:.0%}"
+
+
+def p_value(value: float | None) -> str:
+    """A p with three digits; without one, why."""
+    if value is None:
+        return TOO_SMALL
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def estimate(found: Estimate, digits: str = "", show: Callable[[float], str] | None = None) -> str:
+    """A value with its interval, or in its place why there is none.
+
+    `digits` formats the ends (money without it), `show` the value (USD without it).
+    """
+    if found.value is None:
+        return found.note.split(";")[0] or "not known"
+    value = (show or usd)(found.value)
+    if found.low is not None:
+        return value + interval(found, digits)
+    if TOO_SMALL in found.note:
+        return f"{value} ({TOO_SMALL})"
+    return f"{value} (all equal)" if ALL_EQUAL in found.note else value
+
+
+def rate(found: Estimate) -> str:
+    """A success rate with Wilson's interval, in percent."""
+    if found.value is None:
+        return "no data"
+    if found.low is None or found.high is None:
+        return f"{found.value:.0%} ({TOO_SMALL})"
+    return f"{found.value:.0%} [{found.low:.0%}, {found.high:.0%}]"

@@ -1,0 +1,173 @@
+"""Answer which arm to use: one page with sentences, tables, pictures and every trial.
+
+example: runner report --kind live --out report.html
+"""
+
+import argparse
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis.report.build import answered, build
+from analysis.report.changes import Tree
+from analysis.report.detail import Places, tree_of
+from analysis.report.markdown import markdown
+from analysis.report.page import page
+from analysis.report.parts import Report
+from analysis.report.rows import FOREMOST, Question, Record, chosen_kinds, kinds_there, read_record
+from analysis.report.terminal import show
+from runner.cli import options as opt
+from runner.config.rates import RateCard, load_cards
+from runner.config.settings import Settings, load_settings
+from runner.config.tasks import load_tasks
+from runner.errors import EXIT_OK, EnvironmentProblem, UsageError
+from runner.image.states import pristine_tree, starting_tree, tree_digest
+from runner.ledger.database import sync
+from runner.ledger.duck import query
+
+PAPER = "paper-2026-06"
+FORMS = ("html", "md")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    opt.add(parser, "out", help="the file to write; default report.html in the results", read=Path)
+    opt.add(parser, "format", help=f"one of {', '.join(FORMS)}; default by the file's name")
+    opt.flag(parser, "terminal", help="print it here instead of writing a file")
+    opt.add(
+        parser,
+        "kind",
+        help=f"trials of these kinds: {', '.join(FOREMOST)}; default live if there are any",
+        read=opt.names,
+        default=(),
+    )
+    opt.add(parser, "run", help="only the trials of this run", default="")
+    opt.add(parser, "card", help="the card to price by; default is RUNNER_CARD's")
+    opt.add(parser, "against", help=f"the card to compare with; default {PAPER}", default=PAPER)
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Make the report and say where it is."""
+    settings = load_settings()
+    cards = load_cards(settings.rates_dir)
+    form = chosen_form(options.format, options.out)
+    question = asked(options, settings, cards)
+    record = read_record(question)
+    made = f"Made by runner {version('runner')} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+    report = build(record, answered(record), made=made)
+    if options.terminal:
+        show(console, report)
+        return EXIT_OK
+    out = options.out or settings.results / f"report.{form}"
+    linked = write(out, report, form, record, settings)
+    say(console, out, report, linked)
+    return EXIT_OK
+
+
+def asked(
+    options: argparse.Namespace, settings: Settings, cards: Mapping[str, RateCard]
+) -> Question:
+    """Which trials, by which cards; the database is brought up to date for it.
+
+    Raises:
+        UsageError: an option names a card, kind or run that there is not.
+    """
+    card = opt.chosen("rate card", options.card or settings.card, cards)
+    against = opt.chosen("rate card", options.against, cards)
+    sync(settings.database, settings.journals, cards, wait_s=settings.db_wait_s)
+    there = kinds_there(settings.database, options.run, settings.db_wait_s)
+    if options.run and not there:
+        raise UsageError(f"there is no trial of run '{options.run}'; {known_runs(settings)}")
+    kinds = chosen_kinds(there, options.kind)
+    return Question(settings.database, kinds, card.id, against.id, options.run, settings.db_wait_s)
+
+
+def known_runs(settings: Settings) -> str:
+    """What runs have trials on record."""
+    if not settings.database.exists():
+        return "nothing is on record yet"
+    sql = "select distinct run_id from trials order by all"
+    rows = query(settings.database, sql, wait_s=settings.db_wait_s).rows
+    return f"there are: {', '.join(str(row[0]) for row in rows) or 'none'}"
+
+
+def chosen_form(wanted: str | None, out: Path | None) -> str:
+    """What to write: as asked, else by the file's name, else a page.
+
+    Raises:
+        UsageError: an unknown format.
+    """
+    if wanted is not None and wanted not in FORMS:
+        raise UsageError(f"unknown format '{wanted}'; there are: {', '.join(FORMS)}")
+    return wanted or ("md" if out is not None and out.suffix == ".md" else "html")
+
+
+def write(out: Path, report: Report, form: str, record: Record, settings: Settings) -> int:
+    """Write the file, and a page a trial where they do not fit in; how many of those.
+
+    Raises:
+        EnvironmentProblem: the disk refuses.
+    """
+    if form == "md":
+        put(out, markdown(report))
+        return 0
+    places = Places(settings.transcripts, settings.changes, starting_trees(record, settings))
+    folder = f"{out.stem}-trials"
+    made = page(report, record.trials, places, folder)
+    count = put_all(out.parent, made.files)
+    put(out, made.html)
+    return count
+
+
+def put_all(folder: Path, files: Iterable[tuple[str, str]]) -> int:
+    """Write files below a folder; how many."""
+    count = 0
+    for count, (name, text) in enumerate(files, start=1):  # noqa: B007
+        put(folder / name, text)
+    return count
+
+
+def put(path: Path, text: str) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        EnvironmentProblem: the disk refuses.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise EnvironmentProblem(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def starting_trees(record: Record, settings: Settings) -> Mapping[str, Tree]:
+    """What the trials started from, by digest, as far as this machine has it; nothing is fetched.
+
+    A task that was changed since has another digest, and is left out by that.
+    """
+    wanted = {tree_of(trial) for trial in record.trials}
+    archives = sorted((settings.cache / "inputs" / "sdist").glob("*.tar.gz"))
+    if not wanted - {""} or not archives:
+        return {}
+    pristine = pristine_tree(archives[0].read_bytes())
+    trees = [starting_tree(pristine, task) for task in load_tasks(settings.tasks_dir).values()]
+    return {digest: tree for tree in trees if (digest := tree_digest(tree)) in wanted}
+
+
+def say(console: Console, out: Path, report: Report, linked: int) -> None:
+    """Where it is, and the answer in short."""
+    if report.warning:
+        console.print(f"[black on yellow] {report.warning} [/]")
+    for line in (*report.scope, *(answer.headline for answer in report.answers)):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"\n{out}  {out.stat().st_size / 1000:,.0f} kB", markup=False, soft_wrap=True)
+    if linked:
+        where = out.parent / f"{out.stem}-trials"
+        console.print(f"{where}  {linked} trials, a page each", markup=False, soft_wrap=True)
