@@ -64,24 +64,13 @@ def read_journal(path: Path) -> JournalContent:
     lines = JournalLines(path)
     events: list[Event] = []
     pid = None
-    for record in records(lines):
-        if isinstance(record, Writer):
-            pid = record.pid
-        else:
-            events.append(record)
-    return JournalContent(tuple(events), lines.torn, lines.lines, lines.offset, pid)
-
-
-def records(lines: JournalLines, skip: frozenset[str] = frozenset()) -> Iterator[Event | Writer]:
-    """The records of these lines one by one, but for those of the kinds to `skip`.
-
-    Raises:
-        EnvironmentProblem: as `read_journal` does.
-    """
     for text in lines:
-        if skip and lines.lines > 1 and kind_of(text) in skip:
-            continue
-        yield record(lines.path, lines.lines, text)
+        found = record(path, lines.lines, text)
+        if isinstance(found, Writer):
+            pid = found.pid
+        else:
+            events.append(found)
+    return JournalContent(tuple(events), lines.torn, lines.lines, lines.offset, pid)
 
 
 def check(lines: JournalLines) -> Iterator[TrialStarted]:

@@ -1,7 +1,8 @@
 """A run's journal read for going on with it: what was tried, how it ended, what it cost."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from runner.config.rates import RateCard
@@ -17,11 +18,12 @@ from runner.events import (
     TrialEnded,
     TrialStarted,
 )
-from runner.ledger.journal_format import Writer, records
+from runner.ledger.journal_format import Writer, record
 from runner.ledger.journal_lines import JournalLines
-from runner.types import JsonObject, ProviderKind
+from runner.ledger.shapes import shape
+from runner.types import JsonObject, ProviderKind, Usage
 
-_NO_MATTER = frozenset({"ToolUsed", "Phase", "Waited", "CheckDone"})
+_NO_MATTER = frozenset({b"ToolUsed", b"Phase", b"Waited", b"CheckDone"})
 _KEPT = ("limit", "failure", "kind")  # of a trial's `detail`: the rest is long, trials are many
 
 
@@ -79,15 +81,16 @@ def read_run(path: Path, card: RateCard) -> RunRecord:
     """
     run = _Run(card)
     lines = JournalLines(path)
-    for record in records(lines, skip=_NO_MATTER):
-        if not isinstance(record, Writer):
-            try:
-                run.add(record)
-            except KeyError as error:
-                raise EnvironmentProblem(
-                    f"journal {path}, line {lines.lines}: trial {error.args[0]} has not begun, "
-                    "or has ended"
-                ) from None
+    for text in lines:
+        kind = text[9 : text.find(b'"', 9)]
+        try:
+            if kind not in _NO_MATTER and not run.add_fast(kind, text):
+                run.add(record(path, lines.lines, text))
+        except KeyError as error:
+            raise EnvironmentProblem(
+                f"journal {path}, line {lines.lines}: trial {json.loads(error.args[0])} has not "
+                "begun, or has ended"
+            ) from None
     if run.started is None:
         raise EnvironmentProblem(f"journal {path} is not a matrix run's: it names no run")
     return run.record(run.started)
@@ -114,7 +117,7 @@ class _Attempt:
 
 
 class _Run:
-    """Takes a run's events in order."""
+    """Takes a run's events in order; trials under way are by their id as JSON text."""
 
     def __init__(self, card: RateCard) -> None:
         self.started: RunStarted | None = None
@@ -123,20 +126,46 @@ class _Run:
         self._session: SessionStarted | None = None
         self._ended: SessionEnded | None = None
         self._attempts: dict[str, _Attempt] = {}
-        self._open: dict[str, _Attempt] = {}
+        self._open: dict[bytes, _Attempt] = {}
+        tokens = (f"usage.{each.name}" for each in fields(Usage))
+        self._reserved = shape(CallReserved, "trial_id", "seq", "usd").fullmatch
+        self._settled = shape(
+            CallSettled, "trial_id", "seq", "model", *tokens, "lost", "detail"
+        ).fullmatch
 
-    def add(self, event: Event) -> None:
+    def add_fast(self, kind: bytes, text: bytes) -> bool:
+        """Take a call's event without decoding it; False for any other, or an unusual form.
+
+        Raises `KeyError` for a trial that has not begun or has ended.
+        """
+        if kind == b"CallReserved" and (found := self._reserved(text)):
+            trial_id, seq, usd = found.groups()
+            self._open[trial_id].reserves[int(seq)] = float(usd)
+            return True
+        if kind == b"CallSettled" and (found := self._settled(text)):
+            trial_id, seq, model, *tokens, lost, detail = found.groups()
+            unknown = lost == b"true" or (
+                b"usage_missing" in detail and _missing(json.loads(detail))
+            )
+            usage = Usage(*map(int, tokens))
+            self._settle(self._open[trial_id], int(seq), json.loads(model), usage, unknown)
+            return True
+        return False
+
+    def add(self, event: Event | Writer) -> None:
         """Raises `KeyError` for a trial that has not begun or has ended."""
         match event:
             case CallReserved():
-                self._open[event.trial_id].reserves[event.seq] = event.usd
+                self._open[_key(event.trial_id)].reserves[event.seq] = event.usd
             case CallSettled():
-                self._settle(self._open[event.trial_id], event)
+                attempt = self._open[_key(event.trial_id)]
+                unknown = event.lost or _missing(event.detail)
+                self._settle(attempt, event.seq, event.model, event.usage, unknown)
             case AttemptIssued() | TrialStarted():
                 self._begin(event)
             case TrialEnded():
                 detail = {key: event.detail[key] for key in _KEPT if key in event.detail}
-                self._open.pop(event.trial_id).ended = replace(event, detail=detail)
+                self._open.pop(_key(event.trial_id)).ended = replace(event, detail=detail)
             case RunStarted():
                 self.started = event
             case SessionStarted():
@@ -154,13 +183,13 @@ class _Run:
             attempt.issued_usd += event.usd
         else:
             attempt.began = True
-            self._open[event.trial_id] = attempt
+            self._open[_key(event.trial_id)] = attempt
 
-    def _settle(self, attempt: _Attempt, call: CallSettled) -> None:
-        if call.lost or call.detail.get("usage_missing"):
+    def _settle(self, attempt: _Attempt, seq: int, model: str, usage: Usage, unknown: bool) -> None:
+        if unknown:
             return  # its reserve stays
-        attempt.reserves.pop(call.seq, None)
-        attempt.settled_usd += self._card.usd(call.model, call.usage)
+        attempt.reserves.pop(seq, None)
+        attempt.settled_usd += self._card.usd(model, usage)
 
     def record(self, started: RunStarted) -> RunRecord:
         """All that came in."""
@@ -192,3 +221,12 @@ class _Run:
             ),
             spent_usd=spent,
         )
+
+
+def _key(trial_id: str) -> bytes:
+    return json.dumps(trial_id).encode("ascii")
+
+
+def _missing(detail: JsonObject) -> bool:
+    """Whether the vendor did not say what a call used."""
+    return bool(detail.get("usage_missing"))
