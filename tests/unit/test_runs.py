@@ -1,3 +1,4 @@
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from runner.events import (
     SessionStarted,
 )
 from runner.ledger.journal import Journal
+from runner.ledger.journal_format import to_json
+from runner.ledger.journal_lines import line
 from runner.ledger.runs import RunRecord, read_run
 from runner.types import Usage
 
@@ -165,3 +168,14 @@ def test_what_was_set_aside_for_an_attempt_counts_until_its_end(tmp_path: Path) 
 def test_spending_is_told_by_arm(tmp_path: Path) -> None:
     run = run_of(tmp_path, issued("t1", "A", 2.0), issued("t2", "B", 3.0), issued("t3", "A", 0.5))
     assert run.spent_usd == {"A": 2.5, "B": 3.0}
+
+
+def test_calls_in_an_unusual_form_count_like_others(tmp_path: Path) -> None:
+    reserve, settle = call("t1", 1, DOLLAR, model=HAIKU)
+    lost = call("t1", 2, DOLLAR)[0]
+    path = write_journal(tmp_path, "r1", [BEGUN, SESSION, started("t1")])
+    with path.open("ab") as file:
+        for number, event in enumerate((reserve, settle, lost), start=5):
+            turned = dict(reversed(json.loads(to_json(event)).items()))
+            file.write(line(number, json.dumps(turned)))
+    assert read_run(path, CARD).spent_usd == {"C": 1.5}
