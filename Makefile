@@ -10,7 +10,8 @@ PYTEST := .venv/bin/python -m pytest
 # $(call option,NAME,spelling): passed on only when given, whatever it holds.
 option = $(if $($(1)),--$(2) '$(subst ','\'',$($(1)))')
 trial_options = $(strip $(call option,ARM,arm) $(call option,TASK,task) \
-    $(call option,TRIAL,trial) $(call option,MODELS,models) $(call option,MAX_ITERS,max-iters))
+    $(call option,TRIAL,trial) $(call option,MODELS,models) $(call option,MAX_ITERS,max-iters) \
+    $(call option,REPLAY,replay) $(if $(RECORD),--record))
 
 matrix_options = $(strip $(call option,N,n) $(call option,ARMS,arms) $(call option,TASKS,tasks) \
     $(call option,MODELS,models) $(call option,JOBS,jobs) $(call option,BUDGET,budget) \
@@ -36,7 +37,7 @@ image: setup ## Build the task images that are missing or out of date
 demo: image ## See it work: arm C on T3, scripted models, free
 	@$(RUNNER) trial --arm C --task T3 --models scripted
 
-trial: image ## Run one trial: ARM=C TASK=T3 [TRIAL=0] [MODELS=live] [MAX_ITERS=40]
+trial: image ## Run one trial: ARM=C TASK=T3 [TRIAL=0] [MODELS=live] [MAX_ITERS=40] [REPLAY=ID]
 	@$(RUNNER) trial $(trial_options)
 
 matrix: image ## Run arms on tasks: N=3 [ARMS=A,B,C,D] [TASKS=T1,T2,T3] [JOBS=4] [BUDGET=40]

@@ -79,8 +79,9 @@ def pytest_part(run: ToolRun) -> dict[str, Any]:
         "seconds": round(run.seconds, 3),
         "collected": max(len(record.get("collected", ())), len(tests)),
         "tests": tests,
-        "failures": record.get("failures", {}),
-        "collection_failures": record.get("not_collected", {}),
+        # Sorted: workers finish in any order, and equal trees must read alike.
+        "failures": dict(sorted(record.get("failures", {}).items())),
+        "collection_failures": dict(sorted(record.get("not_collected", {}).items())),
     }
     failed = outcomes["failed"] or part["not_collected"]
     return _with_trouble(part, run, [], crashed=run.exit != 0 and not failed)
