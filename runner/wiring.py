@@ -210,11 +210,9 @@ def open_tape(bench: Bench, spec: TrialSpec) -> Tape:
         bash_timeout_s=settings.bash_timeout_s,
         bash_timeout_max_s=settings.bash_timeout_max_s,
     )
-    keys = keys_of(live_connection(settings))
-    return create_recording(settings.recordings / spec.trial_id, what, keys)
+    return create_recording(settings.recordings / spec.trial_id, what, secrets(settings))
 
 
-def secrets(settings: Settings) -> list[str]:
+def secrets(settings: Settings) -> tuple[str, ...]:
     """What must never be on record."""
-    key = settings.anthropic_api_key
-    return [key.get_secret_value()] if key else []
+    return keys_of(live_connection(settings))

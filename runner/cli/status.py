@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from runner.cli import options as opt
+from runner.cli.kinds import marked
 from runner.cli.open_runs import show_open_runs
 from runner.cli.running import show_running
 from runner.cli.sql import as_table
@@ -69,7 +70,7 @@ def grid(settings: Settings, sql: str, **parameters: object) -> Grid:
     """A query's rows as a table; simulated cells say so in their kind."""
     found = query(settings.database, sql, wait_s=settings.db_wait_s, parameters=parameters)
     rows = [
-        tuple("scripted (simulated)" if value == "scripted" else value for value in row)
+        tuple(marked(value) for value in row)
         for row in found.rows
     ]
     return as_table(found.columns, rows)

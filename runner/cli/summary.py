@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from runner.cli.kinds import MARKS
 from runner.config.settings import Settings
 from runner.errors import UsageError
 from runner.ledger.duck import query
@@ -44,20 +45,20 @@ def show_summary(console: Console, settings: Settings, trial_id: str) -> None:
     if not rows:
         raise UsageError(f"there is no trial '{trial_id}'; `runner status` lists them")
     row = dict(zip(TRIAL_COLUMNS, rows[0], strict=True))
-    simulated = row["provider_kind"] == "scripted"
+    mark = MARKS.get(str(row["provider_kind"]))
     status = str(row["status"])
     console.print()
     console.print(
         f"[bold {COLOURS.get(status, 'yellow')}]{status.upper()}[/]  "
         f"success {yes(row['success'])} · harness green {yes(row['harness_green'])} · "
         f"{row['iterations']} turns of the lead"
-        + ("  [black on yellow] simulated [/]" if simulated else "")
+        + (f"  [black on yellow] {mark} [/]" if mark else "")
     )
     console.print(str(row["reason"]), markup=False, style="dim")
     console.print("\n[bold]The judge's checks[/]")
     console.print(checks_table(settings, trial_id))
-    mark = " [yellow](simulated)[/]" if simulated else ""
-    console.print(f"\n[bold]Tokens and USD by the card {settings.card}[/]{mark}")
+    note = f" [yellow]({mark})[/]" if mark else ""
+    console.print(f"\n[bold]Tokens and USD by the card {settings.card}[/]{note}")
     console.print(usage_table(settings, trial_id))
     console.print("\n[bold]Seconds[/]")
     console.print(time_table(row))
@@ -100,14 +101,18 @@ def usage_table(settings: Settings, trial_id: str) -> Table:
 
 
 def time_table(row: dict[str, object]) -> Table:
-    """Where the seconds went."""
+    """Where the seconds went; waits are no part of the trial's own `wall`."""
     table = Table(box=None, pad_edge=False)
-    parts = ("wall_s", "model_s", "tool_s", "judge_s", "wait_s")
-    for name in (*parts, "other"):
-        table.add_column(name.removesuffix("_s"), justify="right")
-    seconds = [float(value) if isinstance(value := row[n], int | float) else 0.0 for n in parts]
-    other = seconds[0] - sum(seconds[1:])
-    table.add_row(*(f"{value:.1f}" for value in (*seconds, other)))
+    for name in ("wall", "model", "tool", "judge", "other", "wait"):
+        table.add_column(name, justify="right")
+    wall, *parts, wait = (
+        float(value) if isinstance(value := row[name], int | float) else None
+        for name in ("wall_s", "model_s", "tool_s", "judge_s", "wait_s")
+    )
+    known = [part for part in (wall, *parts) if part is not None]
+    other = None if len(known) < 4 else known[0] - sum(known[1:])
+    shown = ("-" if each is None else f"{each:.1f}" for each in (wall, *parts, other, wait))
+    table.add_row(*shown)
     return table
 
 
