@@ -64,13 +64,23 @@ def read_journal(path: Path) -> JournalContent:
     lines = JournalLines(path)
     events: list[Event] = []
     pid = None
-    for text in lines:
-        found = record(path, lines.lines, text)
+    for found in records(lines):
         if isinstance(found, Writer):
             pid = found.pid
         else:
             events.append(found)
     return JournalContent(tuple(events), lines.torn, lines.lines, lines.offset, pid)
+
+
+def records(lines: JournalLines, skip: frozenset[str] = frozenset()) -> Iterator[Event | Writer]:
+    """The records of these lines one by one, but for those of the kinds to `skip`.
+
+    Raises:
+        EnvironmentProblem: as `read_journal` does.
+    """
+    for text in lines:
+        if not skip or lines.lines == 1 or kind_of(text) not in skip:
+            yield record(lines.path, lines.lines, text)
 
 
 def check(lines: JournalLines) -> Iterator[TrialStarted]:
