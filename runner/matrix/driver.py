@@ -82,7 +82,8 @@ def drive(session: Session) -> Ending:
         stop = _take(session, outcome)
         if stop and ending is None:
             ending = stop
-            session.engine.request_stop(stop.reason)
+            if stop.why != "budget":  # there each trial meets the limit by itself, and says so
+                session.engine.request_stop(stop.reason)
             if session.in_flight:
                 session.stopping(stop.reason)
 

@@ -77,6 +77,7 @@ def test_at_the_runs_limit_nothing_more_is_handed_out() -> None:
     run = PlayedRun(PlayedEngine(short))
     assert run().why == "budget"
     assert len(run.names) == 1
+    assert run.engine.stopped is None  # what is in flight meets the limit by itself
 
 
 def test_at_an_arms_limit_the_others_go_on() -> None:
