@@ -144,13 +144,15 @@ def driven(work: Session, gate: Gate, there: Benches) -> Ending:
     """Drive the session; a first Ctrl-C lets calls in flight finish, a second ends it at once."""
     try:
         with stop_signals(work.engine.outcomes):
-            return drive(work)
+            ending = drive(work)
+        # A container outlives its trial when the engine was away as it was to be removed.
+        remove_all(there)
+        return ending
     except BaseException as error:
         # Threads go on until the program ends: nothing of theirs may be left behind.
         work.engine.request_stop("the run is stopped at once")
         gate.shut(OPENING_S)
-        with suppress(SandboxFailure, EnvironmentProblem):
-            remove_own(next(iter(there.values())).engine)
+        remove_all(there)
         if isinstance(error, KeyboardInterrupt):
             left = len(work.in_flight)
             reason = f"stopped at once; {left} attempts in flight were given up"
@@ -158,6 +160,12 @@ def driven(work: Session, gate: Gate, there: Benches) -> Ending:
         if isinstance(error, OperatorError):
             return Ending("environment", str(error), error)
         raise
+
+
+def remove_all(there: Benches) -> None:
+    """Remove all containers of this process; those of an engine that is away are reaped later."""
+    with suppress(SandboxFailure, EnvironmentProblem):
+        remove_own(next(iter(there.values())).engine)
 
 
 @contextmanager

@@ -28,19 +28,24 @@ _NOTE_CAP = 4096
 class ChannelLost(Exception):
     """The other end hung up, sent what is no frame, or did not answer in time."""
 
-    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+    def __init__(self, message: str, *, timed_out: bool = False, hung_up: bool = False) -> None:
         super().__init__(message)
         self.timed_out = timed_out
+        self.hung_up = hung_up
 
 
 @dataclass(frozen=True)
 class Wire:
-    """An open connection: `early` is what was read before, `close` frees all of it."""
+    """An open connection: `early` is what was read before, `close` frees all of it.
+
+    `program` is the engine's id of the program at its other end, if it has one.
+    """
 
     sock: socket.socket
     multiplexed: bool
     close: Callable[[], None]
     early: bytes = b""
+    program: str = ""
 
 
 class Channel:
@@ -55,6 +60,11 @@ class Channel:
         wire.sock.setblocking(False)
         if wire.early:
             self._take(wire.early)
+
+    @property
+    def program(self) -> str:
+        """See `Wire`."""
+        return self._wire.program
 
     def call(
         self, request: JsonObject, body: bytes = b"", *, wait_s: float
@@ -74,7 +84,8 @@ class Channel:
         except ValueError as problem:
             raise ChannelLost(self._said(f"the tool server sent no JSON: {problem}")) from None
         except (OSError, ssl.SSLError) as problem:
-            raise ChannelLost(self._said(f"the tool server's channel broke: {problem}")) from None
+            said = self._said(f"the tool server's channel broke: {problem}")
+            raise ChannelLost(said, hung_up=True) from None
         if not isinstance(answer, dict) or answer.get("id") != self._number:
             raise ChannelLost(self._said("the tool server's answer belongs to no request"))
         return answer, data
@@ -132,7 +143,7 @@ class Channel:
             self._wait(select.POLLOUT, deadline)
             return
         if not data:
-            raise ChannelLost(self._said("the tool server hung up"))
+            raise ChannelLost(self._said("the tool server hung up"), hung_up=True)
         self._take(data)
 
     def _take(self, data: bytes) -> None:

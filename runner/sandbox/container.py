@@ -26,6 +26,7 @@ _HELLO_WAIT_S = 60.0
 _SWEEP_WAIT_S = 10.0
 _QUIET_WAIT_S = 15.0
 _BIRTH_WAIT_S = 1.0
+_END_WAIT_S = 5.0
 # A model that goes on killing its own tool server gets no further commands.
 _LOSSES_CAP = 20
 _LOG = logging.getLogger(__name__)
@@ -120,12 +121,27 @@ class DockerSandbox(ServedSandbox):
 
     def _recover(self, lost: ChannelLost) -> None:
         """After a lost channel: nothing of the agent's runs on, or the sandbox is gone."""
+        program = self._channel.program if self._channel else ""
         self._hang_up()
         state = docker.inspect_container(self._engine, self.container)
         if state is None or not state["State"]["Running"]:
             raise SandboxFailure(f"the container is gone: {lost}") from None
+        if lost.hung_up and not self._was_killed(program):
+            raise SandboxFailure(f"the engine lost its line to the container: {lost}") from None
         self._losses += 1
         self.quiesce()
+
+    def _was_killed(self, program: str) -> bool:
+        """Whether a tool server that hung up was killed, which is the agent's doing.
+
+        It ends by itself, with exit code 0, only when the engine hangs up on it.
+        """
+        deadline = time.monotonic() + _END_WAIT_S
+        while (code := docker.program_code(self._engine, program)) is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)  # the engine tells it a moment after the line is closed
+        return code != 0
 
     def _sweep(self) -> None:
         """One `kill -9 -1` as the agent; what it could not do shows in the process list."""

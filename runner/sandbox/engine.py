@@ -228,7 +228,17 @@ def open_exec(
         sock.close()
 
     sock.setblocking(False)
-    return Wire(sock, multiplexed=True, close=close, early=_early(response))
+    return Wire(sock, multiplexed=True, close=close, early=_early(response), program=made["Id"])
+
+
+def program_code(engine: Engine, program: str) -> int | None:
+    """The exit code of a program that `open_exec` started; None while it runs.
+
+    Raises `SandboxFailure` when the engine does not know it: it was started anew since.
+    """
+    with engine.translated("look after a program in a container"):
+        found = engine.client.api.exec_inspect(program)
+    return None if found["Running"] else int(found["ExitCode"])
 
 
 def _knock(address: str) -> None:
