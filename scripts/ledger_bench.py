@@ -5,6 +5,7 @@ Makes one run's journal of made-up trials, ingests it, and times what reads it. 
 """
 
 import argparse
+import os
 import random
 import resource
 import sys
@@ -79,10 +80,12 @@ def measure(folder: Path, trials: int, calls: int) -> None:
     print(f"journal of {trials:,} trials, {trials * calls:,} calls: {size / 1e9:.2f} GB")
     print(f"  (made in {took:.0f} s)")
 
+    busy = time.process_time()
     took = timed(lambda: sync(db, journals, cards))
-    print(
-        f"ingest: {took:.1f} s, {trials * calls / took:,.0f} calls/s, {size / took / 1e6:.0f} MB/s"
-    )
+    busy = time.process_time() - busy
+    speed = f"{trials * calls / took:,.0f} calls/s, {size / took / 1e6:.0f} MB/s"
+    print(f"ingest: {took:.1f} s, {speed}")
+    print(f"  {busy:.1f} s of processors, load average {os.getloadavg()[0]:.1f}")
     print(f"  database {db.stat().st_size / 1e6:,.0f} MB, peak memory {peak_mb():,.0f} MB")
     print(f"sync with nothing new: {timed(lambda: sync(db, journals, cards)):.3f} s")
     for view in VIEWS:
