@@ -79,9 +79,8 @@ def drive(session: Session) -> Ending:
         if not session.in_flight:
             return ending or _nothing_left(session)
         outcome = session.engine.outcomes.get()
-        stop = _take(session, outcome)
-        if stop and ending is None:
-            ending = stop
+        if stop := _take(session, outcome):
+            ending = ending or stop
             if stop.why != "budget":  # there each trial meets the limit by itself, and says so
                 session.engine.request_stop(stop.reason)
             if session.in_flight:

@@ -133,6 +133,18 @@ def test_a_wish_to_stop_lets_what_is_in_flight_come_back() -> None:
     assert sum(tally.results for tally in run.state.values()) == 2
 
 
+def test_it_is_heard_too_when_the_run_ends_for_another_reason() -> None:
+    def short(attempt: Attempt) -> Outcome:
+        if not run.session.in_flight.keys() - {attempt.trial_id}:
+            run.engine.outcomes.put(Done(attempt, end(attempt.trial_id, "budget", limit="run"), 0))
+            return StopAsked("interrupted")  # type: ignore[return-value]
+        return solved(attempt)
+
+    run = PlayedRun(PlayedEngine(short, Capacity(2, 1)))
+    assert run().why == "budget"
+    assert run.engine.stopped == "interrupted"
+
+
 def test_an_engine_without_a_slot_says_so() -> None:
     ending = PlayedRun(PlayedEngine(solved, Capacity(0, 0)))()
     assert (ending.why, "no slot" in ending.reason) == ("environment", True)
