@@ -161,9 +161,10 @@ def bars(
     )
     said = marks(totals).mark_text(align="left", dx=6).encode(x="amount:Q", y=rows(), text="said:N")
     size = {"width": WIDTH - 60, "height": ROW * len(cells)}
-    return (drawn + said + arm_names(list(cells), arms)).properties(
-        **size, title=altair.TitleParams(task, anchor="start")
+    layers = altair.layer(drawn, said, arm_names(list(cells), arms)).resolve_scale(
+        color="independent"
     )
+    return layers.properties(**size, title=altair.TitleParams(task, anchor="start"))
 
 
 def total(kind: Kind, parts: Parts) -> str:

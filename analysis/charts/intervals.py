@@ -1,6 +1,7 @@
 """Figures with their doubt: USD per solved task, and success rates, by task and arm."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,21 +47,22 @@ def said_cost(cell: CellAnswer) -> str:
     found = cell.usd_per_solved
     if found.value is None:
         return f"none: {found.note}"
-    doubt = interval(found) or f" ({found.note.split(';')[0]})"
-    return f"${money(found.value)}{doubt}, n = {found.n}"
+    return f"${money(found.value)}{interval(found)}, n = {found.n}{why_not(found)}"
+
+
+def why_not(found: Estimate) -> str:
+    """Why there is no interval, in a few words; '' if there is one."""
+    return "" if found.low is not None else f": {re.split('[;:(]', found.note)[0].strip()}"
 
 
 def said_success(cell: CellAnswer) -> str:
-    """`3 of 4: 75% [30%, 95%]`."""
+    """`75% [30%, 95%], 3 of 4`."""
     found = cell.success
     if found.value is None:
         return f"none: {found.note}"
-    ends = (
-        f" [{found.low:.0%}, {found.high:.0%}]"
-        if found.low is not None and found.high is not None
-        else f" ({found.note})"
-    )
-    return f"{cell.solved} of {cell.trials}: {found.value:.0%}{ends}"
+    known = found.low is not None and found.high is not None
+    ends = f" [{found.low:.0%}, {found.high:.0%}]" if known else ""
+    return f"{found.value:.0%}{ends}, {cell.solved} of {cell.trials}{why_not(found)}"
 
 
 COST = Kind(
