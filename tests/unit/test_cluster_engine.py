@@ -157,7 +157,7 @@ def test_a_result_that_dies_with_its_worker_is_lost_and_not_run_again(
         journey.submit(4)
         until(lambda: len(journey.diary("ended")) == 5)
         _, pid, _ = journey.diary("ended")[-1]
-        until(lambda: onlooker.run_on_scheduler(in_memory, "r1-A-T3-4-1"))
+        until(lambda: [k for k, on in onlooker.who_has().items() if on and "r1-A-T3-4-1" in str(k)])
         os.kill(pid, signal.SIGKILL)
         until(lambda: len(onlooker.scheduler_info()["workers"]) == 1)
         journey.hold.set()
@@ -167,11 +167,6 @@ def test_a_result_that_dies_with_its_worker_is_lost_and_not_run_again(
         assert all(isinstance(outcomes[trial], Done) for trial in range(4))
         assert len(journey.diary("began")) == 5
         assert len(ends_on_record(journey)) == 5
-
-
-def in_memory(trial_id: str, dask_scheduler: object) -> bool:
-    tasks = dask_scheduler.tasks  # type: ignore[attr-defined]
-    return any(key[-1] == trial_id and ts.state == "memory" for key, ts in tasks.items())
 
 
 def test_a_worker_that_thaws_finds_its_lease_lost_and_its_result_unwanted(
