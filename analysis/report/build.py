@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from analysis.answers import headline, overview, sentences
+from analysis.charts.picture import Picture
 from analysis.report.figures import NONE, seconds, shown, usd, whole
 from analysis.report.method import method_section, prices_section
-from analysis.report.parts import Answer, Column, Picture, Report, Section, Table, columns
+from analysis.report.parts import Answer, Column, Report, Section, Table, columns
 from analysis.report.results import cells_section, tests_section
 from analysis.report.rows import Record, Trial
-from analysis.stats.summary import Answers, analyse
+from analysis.stats.summary import Answers, TaskAnswer, analyse
 from runner.types import ProviderKind
 
 MARKS: dict[str, str] = {
@@ -17,6 +18,7 @@ MARKS: dict[str, str] = {
     "replayed": "replayed",
     "live": "live",
 }
+FOREMOST_SENTENCES = 2
 SIMULATED = (
     "SIMULATED: scripted models played these trials. They show that the machinery works, and "
     "nothing about any real model."
@@ -57,13 +59,17 @@ def build(
         kinds=kinds,
         warning=warning(kinds),
         scope=scope(record, answers),
-        answers=tuple(
-            Answer(task.task, headline(task), sentences(task)[1:]) for task in answers.tasks
-        ),
+        answers=tuple(answer(task) for task in answers.tasks),
         sections=tuple(each for each in sections if each.name != "pictures" or pictures),
         made=made,
         arms=tuple(sorted({trial.row.arm for trial in record.trials})),
     )
+
+
+def answer(task: TaskAnswer) -> Answer:
+    """A task's sentences; how far ahead the best arm is stands beside the headline."""
+    rest = sentences(task)[1:]
+    return Answer(task.task, headline(task), rest[:FOREMOST_SENTENCES], rest[FOREMOST_SENTENCES:])
 
 
 def title(record: Record, answers: Answers) -> str:

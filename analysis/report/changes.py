@@ -1,29 +1,35 @@
 """What a trial changed, as a diff against what it started from."""
 
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
+from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
 from analysis.report.figures import shown
 
-Tree = Mapping[str, bytes]  # path -> content
+Lines = tuple[str, ...]
+Tree = Mapping[str, Lines]  # path -> lines as they are shown
+Kind = Literal["added", "removed", "place", "same"]
 
 _CONTEXT = 3
 _MOST_LINES = 4_000  # of a diff shown; who needs more opens the stored change
+_KINDS: Mapping[str, Kind] = {"+": "added", "-": "removed", "@": "place", " ": "same"}
+UNKNOWN_START = "what it started from is not on this machine: the whole file as the trial left it"
 _DELETED, _FILES = "deleted", "files/"
 
 
 @dataclass(frozen=True)
 class FileDiff:
-    """One file's diff. `lines` begin with `+`, `-`, a space or `@`; `note` says what is missing."""
+    """One file's diff: runs of lines of one kind; `note` says what is missing."""
 
     path: str
     what: str
     added: int
     removed: int
-    lines: tuple[str, ...]
+    runs: tuple[tuple[Kind, str], ...]
     note: str = ""
 
 
@@ -56,37 +62,52 @@ def diffs(change: Stored, tree: Tree | None) -> tuple[FileDiff, ...]:
     return (*found, *(_deleted(path, tree) for path in change.deleted))
 
 
+def shown_lines(data: bytes) -> Lines:
+    """A file's lines as they are shown; bytes that are no UTF-8 are made visible."""
+    if not data:
+        return ()
+    # Not splitlines(): it also breaks at characters that no tool takes for a line's end.
+    return tuple(shown(data.decode("utf-8", "surrogateescape")).removesuffix("\n").split("\n"))
+
+
 def _changed(path: str, data: bytes, tree: Tree | None) -> FileDiff:
-    new = _lines(data)
+    new = shown_lines(data)
     if tree is None:
-        note = "what it started from is not on this machine: the whole file as the trial left it"
-        return _cut(
-            FileDiff(shown(path), "written", len(new), 0, tuple(f" {x}" for x in new), note)
-        )
+        return _file(path, "written", [f" {line}" for line in new], UNKNOWN_START)
     if path not in tree:
-        return _cut(FileDiff(shown(path), "new", len(new), 0, tuple(f"+{line}" for line in new)))
-    return _diff(path, "changed", _lines(tree[path]), new)
+        return _file(path, "new", [f"+{line}" for line in new])
+    return _file(path, "changed", _diff(tree[path], new))
 
 
 def _deleted(path: str, tree: Tree | None) -> FileDiff:
-    old = _lines(tree.get(path, b"")) if tree is not None else []
-    return _cut(FileDiff(shown(path), "deleted", 0, len(old), tuple(f"-{line}" for line in old)))
+    old = tree.get(path, ()) if tree is not None else ()
+    return _file(path, "deleted", [f"-{line}" for line in old])
 
 
-def _diff(path: str, what: str, old: Sequence[str], new: Sequence[str]) -> FileDiff:
+def _file(path: str, what: str, lines: Sequence[str], note: str = "") -> FileDiff:
+    """A file's diff from lines that begin with their kind, cut where nobody reads on."""
+    more = len(lines) - _MOST_LINES
+    notes = [note] if note else []
+    if more > 0:
+        notes.append(f"{more} more lines in the stored change")
+    kinds = [_KINDS[line[0]] for line in lines]
+    kept = zip(kinds[:_MOST_LINES], lines, strict=False)
+    runs = tuple(
+        (kind, "\n".join(line for _, line in run))
+        for kind, run in groupby(kept, key=lambda each: each[0])
+    )
+    added, removed = kinds.count("added"), kinds.count("removed")
+    return FileDiff(shown(path), what, added, removed, runs, "; ".join(notes))
+
+
+def _diff(old: Lines, new: Lines) -> list[str]:
     start, end = _middle(old, new)
-    lines: list[str] = []
-    for line in unified_diff(
-        old[start : len(old) - end], new[start : len(new) - end], n=_CONTEXT, lineterm=""
-    ):
-        if not line.startswith(("---", "+++")) or lines:
-            lines.append(_moved(line, start) if line.startswith("@@") else line)
-    added = sum(line.startswith("+") for line in lines)
-    removed = sum(line.startswith("-") for line in lines)
-    return _cut(FileDiff(shown(path), what, added, removed, tuple(lines)))
+    before, after = old[start : len(old) - end], new[start : len(new) - end]
+    lines = list(unified_diff(before, after, n=_CONTEXT, lineterm=""))[2:]  # without file names
+    return [_moved(line, start) if line.startswith("@@") else line for line in lines]
 
 
-def _middle(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+def _middle(old: Lines, new: Lines) -> tuple[int, int]:
     """Lines at both ends that are the same and out of any context: comparing them takes long."""
     short = min(len(old), len(new))
     start = next((n for n in range(short) if old[n] != new[n]), short)
@@ -103,28 +124,3 @@ def _moved(line: str, by: int) -> str:
 def _shifted(part: str, by: int) -> str:
     first, comma, count = part[1:].partition(",")
     return f"{part[0]}{int(first) + by}{comma}{count}"
-
-
-def _cut(found: FileDiff) -> FileDiff:
-    if len(found.lines) <= _MOST_LINES:
-        return found
-    more = len(found.lines) - _MOST_LINES
-    note = f"{found.note}; " if found.note else ""
-    return FileDiff(
-        found.path,
-        found.what,
-        found.added,
-        found.removed,
-        found.lines[:_MOST_LINES],
-        f"{note}{more} more lines in the stored change",
-    )
-
-
-def _lines(data: bytes) -> list[str]:
-    return list(_shown_lines(data.decode("utf-8", "surrogateescape")))
-
-
-def _shown_lines(text: str) -> Iterator[str]:
-    # Not splitlines(): it also breaks at characters that no tool takes for a line's end.
-    whole = text.removesuffix("\n")
-    return (shown(line) for line in whole.split("\n")) if text else iter(())

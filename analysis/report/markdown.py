@@ -24,7 +24,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from ("## The answer", "")
         for answer in report.answers:
             yield from (f"### {plain(answer.task)}", "", f"**{plain(answer.headline)}**", "")
-            yield from (*(f"- {plain(line)}" for line in answer.rest), "")
+            yield from (*(f"- {plain(line)}" for line in (*answer.rest, *answer.fine)), "")
     for section in report.sections:
         yield from _section(section, "simulated" if "scripted" in report.kinds else "")
     yield plain(report.made)

@@ -16,10 +16,11 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from analysis.charts.picture import Picture
 from analysis.colours import Colour, arm_colours
 from analysis.report.build import MARKS, SIMULATED
 from analysis.report.detail import Detail, Places, detail
-from analysis.report.parts import Picture, Report
+from analysis.report.parts import Report
 from analysis.report.rows import Trial
 
 EMBED_BYTES = 3_000_000  # of packed trials in the page; with more, each gets a page of its own

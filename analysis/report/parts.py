@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from analysis.charts.picture import Picture
 from runner.types import ProviderKind
 
 Shape = Literal["text", "number", "arm", "status", "kind"]
@@ -33,22 +34,16 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A drawing: `text` says in words what it shows, the SVGs are for both grounds."""
-
-    title: str
-    text: str
-    svg_light: str
-    svg_dark: str
-
-
-@dataclass(frozen=True)
 class Answer:
-    """One task's answer: the decisive sentence, and what has to be said with it."""
+    """One task's answer: the decisive sentence, what has to be said with it, and the small print.
+
+    Pages fold the `fine` print; nothing of it changes the decision.
+    """
 
     task: str
     headline: str
     rest: tuple[str, ...]
+    fine: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

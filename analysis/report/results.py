@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from analysis.report.figures import NONE, estimate, p_value, rate, seconds, share, usd, whole
 from analysis.report.parts import Column, Section, Table, columns
 from analysis.stats.comparison import Comparison
+from analysis.stats.estimates import HONEST, TOO_SMALL
 from analysis.stats.pareto import Axes
 from analysis.stats.samples import METRICS, Metric
-from analysis.stats.summary import Answers, CellAnswer, TaskAnswer
+from analysis.stats.summary import Answers, CellAnswer, Ratio, TaskAnswer
 
 METRIC_NAMES: dict[Metric, str] = {
     "usd": "USD",
@@ -155,7 +156,7 @@ def ratio_table(answers: Answers) -> Table:
             found.over,
             found.under,
             estimate(found.ratio, ".2f", lambda value: f"{value:.2f}"),
-            "yes" if found.settled else "no",
+            told_apart(found),
         )
         for task in answers.tasks
         for found in task.ratios
@@ -173,6 +174,14 @@ def ratio_table(answers: Answers) -> Table:
     )
 
 
+def told_apart(found: Ratio) -> str:
+    """Whether an interval leaves out 1; few trials are named, for theirs are too narrow."""
+    if found.ratio.value is None or found.ratio.low is None:
+        return TOO_SMALL
+    said = "yes" if found.settled else "no"
+    return f"{said}, n = {found.ratio.n}" if found.ratio.n < HONEST else said
+
+
 def comparison_table(every: Sequence[Comparison], metric: Metric, folded: bool = False) -> Table:
     """Every pair's test in one metric."""
     numbers = ("n", "Cliff's δ", "p", "p after Holm", "paper's p")
@@ -182,7 +191,7 @@ def comparison_table(every: Sequence[Comparison], metric: Metric, folded: bool =
             continue
         delta = NONE if found.delta is None else f"{found.delta:+.2f} {found.magnitude}"
         p = p_value(found.p) + (f" ({found.method})" if found.p is not None else "")
-        told = "n too small" if found.hopeless else ("yes" if found.settled else "no")
+        told = TOO_SMALL if found.hopeless else ("yes" if found.settled else "no")
         rows.append(
             (found.task, found.left, found.right, f"{found.n_left}, {found.n_right}", delta, p,
              p_value(found.p_holm), p_value(found.p_paper), told)

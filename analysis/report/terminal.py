@@ -30,7 +30,7 @@ def _parts(report: Report) -> Iterator[RenderableType]:
     yield Text("\n".join(shown(line) for line in report.scope), style="dim")
     for answer in report.answers:
         lines = [Text(shown(answer.headline), style="bold")]
-        lines += [Text(f"- {shown(line)}") for line in answer.rest]
+        lines += [Text(f"- {shown(line)}") for line in (*answer.rest, *answer.fine)]
         yield Panel(Text("\n").join(lines), title=shown(answer.task), title_align="left")
     mark = " (simulated)" if "scripted" in report.kinds else ""
     for section in report.sections:

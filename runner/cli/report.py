@@ -12,12 +12,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from analysis.calls import measured
 from analysis.report.build import answered, build
-from analysis.report.changes import Tree
+from analysis.report.causes import mechanism_section
+from analysis.report.changes import Tree, shown_lines
 from analysis.report.detail import Places, tree_of
 from analysis.report.markdown import markdown
 from analysis.report.page import page
-from analysis.report.parts import Report
+from analysis.report.parts import Report, Section
 from analysis.report.rows import FOREMOST, Question, Record, chosen_kinds, kinds_there, read_record
 from analysis.report.terminal import show
 from runner.cli import options as opt
@@ -58,7 +60,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     question = asked(options, settings, cards)
     record = read_record(question)
     made = f"Made by runner {version('runner')} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
-    report = build(record, answered(record), made=made)
+    report = build(record, answered(record), mechanism=causes(record), made=made)
     if options.terminal:
         show(console, report)
         return EXIT_OK
@@ -66,6 +68,17 @@ def run(options: argparse.Namespace, console: Console) -> int:
     linked = write(out, report, form, record, settings)
     say(console, out, report, linked)
     return EXIT_OK
+
+
+def causes(record: Record) -> Section | None:
+    """Why it came out so, as far as calls are on record."""
+    if not record.trials:
+        return None
+    question = record.question
+    found = measured(
+        question.database, question.kinds, question.card, run=question.run, wait_s=question.wait_s
+    )
+    return mechanism_section([trial.row for trial in record.trials], found)
 
 
 def asked(
@@ -158,7 +171,11 @@ def starting_trees(record: Record, settings: Settings) -> Mapping[str, Tree]:
         return {}
     pristine = pristine_tree(archives[0].read_bytes())
     trees = [starting_tree(pristine, task) for task in load_tasks(settings.tasks_dir).values()]
-    return {digest: tree for tree in trees if (digest := tree_digest(tree)) in wanted}
+    return {
+        digest: {path: shown_lines(data) for path, data in tree.items()}
+        for tree in trees
+        if (digest := tree_digest(tree)) in wanted
+    }
 
 
 def say(console: Console, out: Path, report: Report, linked: int) -> None:

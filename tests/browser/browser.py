@@ -1,4 +1,4 @@
-"""Chromium without a window, driven over WebDriver: plain HTTP to the chromedriver it comes with."""
+"""Chromium without a window, driven over WebDriver: plain HTTP to its chromedriver."""
 
 import base64
 import contextlib
