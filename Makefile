@@ -17,7 +17,7 @@ matrix_options = $(strip $(call option,N,n) $(call option,ARMS,arms) $(call opti
     $(call option,MODELS,models) $(call option,JOBS,jobs) $(call option,BUDGET,budget) \
     $(call option,SEED,seed) $(call option,RUN,run) $(call option,MAX_ITERS,max-iters))
 
-.PHONY: help setup python image demo trial matrix status doctor test test-unit check bench lock clean
+.PHONY: help setup python image demo trial matrix status doctor test test-unit check bench soak lock clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -66,6 +66,9 @@ check: python ## Check format, lint, types, layers, lock and docs
 
 bench: image ## Measure and print the figures
 	@.venv/bin/python scripts/bench.py
+
+soak: image ## Kill, cut and starve runs for half an hour; print the figures
+	@PYTHONPATH=tests:tests/soak .venv/bin/python scripts/soak.py
 
 lock: python ## Renew requirements.lock from pyproject.toml (needs a package index)
 	@.venv/bin/python scripts/lock.py
