@@ -24,10 +24,9 @@ from runner.matrix.selection import Parts, parts
 SEEN = """
     with priced as (
         select trials.trial_id, arm, task, success, wall_s, coalesce(sum(costs.usd), 0) as usd
-        from trials left join costs on costs.trial_id = trials.trial_id and costs.card = $card
-        where provider_kind = $kind and status <> 'infra'
-          and coalesce(detail->>'limit', '') not in ('arm', 'run')
-        group by all
+        from results as trials
+        left join costs on costs.trial_id = trials.trial_id and costs.card = $card
+        where provider_kind = $kind group by all
     )
     select arm, task, count(*), count(*) filter (success), avg(usd), avg(wall_s)
     from priced group by arm, task

@@ -9,14 +9,13 @@ from runner.matrix.schedule import Goal
 
 RUN_CELLS = """
     with priced as (
-        select trials.*, coalesce(sum(costs.usd), 0) as usd
-        from trials left join costs on costs.trial_id = trials.trial_id and costs.card = $card
-        where run_id = $run group by all
+        select trials.*, coalesce(sum(costs.usd), 0) as usd, results.trial_id as result
+        from trials left join results using (trial_id)
+        left join costs on costs.trial_id = trials.trial_id and costs.card = $card
+        where trials.run_id = $run group by all
     )
     select arm, task, count(*) filter (success) as solved,
-           count(*) filter (
-               status <> 'infra' and coalesce(detail->>'limit', '') not in ('arm', 'run')
-           ) as results,
+           count(result) as results,
            count(*) as attempts, median(usd) filter (success), sum(usd),
            sum(usd) / nullif(count(*) filter (success), 0),
            median(wall_s) filter (success), median(iterations) filter (success)

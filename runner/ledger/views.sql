@@ -21,6 +21,12 @@ FROM usage
 CROSS JOIN (SELECT DISTINCT card FROM rates) AS cards
 LEFT JOIN rates ON rates.card = cards.card AND rates.model = usage.model;
 
+-- The trials that say something about their arm: not those that the machine or the service
+-- ended, nor those cut short because others had used up the arm's or the run's money.
+CREATE OR REPLACE VIEW results AS
+SELECT * FROM trials
+WHERE status <> 'infra' AND coalesce(detail->>'limit', '') NOT IN ('arm', 'run');
+
 CREATE OR REPLACE VIEW cell_samples AS
 WITH trial_costs AS (
     SELECT
@@ -31,25 +37,30 @@ WITH trial_costs AS (
 priced AS (
     SELECT
         trials.arm, trials.task, trials.provider_kind, trials.status, trials.success,
-        trials.wall_s, trials.iterations, cards.card,
+        trials.wall_s, trials.iterations, cards.card, results.trial_id IS NOT NULL AS result,
         CASE WHEN coalesce(trial_costs.known, true) THEN coalesce(trial_costs.usd, 0) END AS usd
     FROM trials
     CROSS JOIN (SELECT DISTINCT card FROM rates) AS cards
+    LEFT JOIN results ON results.trial_id = trials.trial_id
     LEFT JOIN trial_costs
         ON trial_costs.trial_id = trials.trial_id AND trial_costs.card = cards.card
 )
 SELECT
     arm, task, card, provider_kind,
     count(*) AS attempts,
-    count(*) FILTER (success) AS successes,
+    count(*) FILTER (result) AS results,
+    count(*) FILTER (result AND success) AS successes,
     count(*) FILTER (status = 'infra') AS infra,
     -- Rounded, because a sum of floats depends on the order the rows come in.
     CASE WHEN bool_and(usd IS NOT NULL) THEN round(sum(usd), 9) END AS total_usd,
-    CASE WHEN bool_and(usd IS NOT NULL) FILTER (success)
-        THEN list_sort(list(usd) FILTER (success)) END AS usd_sample,
-    CASE WHEN bool_and(wall_s IS NOT NULL) FILTER (success)
-        THEN list_sort(list(wall_s) FILTER (success)) END AS wall_s_sample,
-    list_sort(list(iterations::DOUBLE) FILTER (success)) AS iterations_sample
+    CASE WHEN bool_and(usd IS NOT NULL) FILTER (result)
+        THEN round(sum(usd) FILTER (result), 9) END AS results_usd,
+    -- Of solved trials only: what a limit ended may have succeeded, but its size is censored.
+    CASE WHEN bool_and(usd IS NOT NULL) FILTER (status = 'solved')
+        THEN list_sort(list(usd) FILTER (status = 'solved')) END AS usd_sample,
+    CASE WHEN bool_and(wall_s IS NOT NULL) FILTER (status = 'solved')
+        THEN list_sort(list(wall_s) FILTER (status = 'solved')) END AS wall_s_sample,
+    list_sort(list(iterations::DOUBLE) FILTER (status = 'solved')) AS iterations_sample
 FROM priced
 GROUP BY arm, task, card, provider_kind;
 
@@ -58,9 +69,9 @@ CREATE OR REPLACE VIEW cells AS
 SELECT
     cell.arm, cell.task, cell.card, cell.provider_kind,
     cell.attempts, cell.successes,
-    cell.successes / cell.attempts AS success_rate,
-    greatest(0, wilson.centre - wilson.half) AS wilson_low,
-    least(1, wilson.centre + wilson.half) AS wilson_high,
+    cell.successes / nullif(cell.results, 0) AS success_rate,
+    CASE WHEN cell.results > 0 THEN greatest(0, wilson.centre - wilson.half) END AS wilson_low,
+    CASE WHEN cell.results > 0 THEN least(1, wilson.centre + wilson.half) END AS wilson_high,
     list_median(cell.usd_sample) AS median_usd,
     usd.low AS median_usd_low,
     usd.high AS median_usd_high,
@@ -70,15 +81,16 @@ SELECT
     list_median(cell.iterations_sample) AS median_iterations,
     iterations.low AS median_iterations_low,
     iterations.high AS median_iterations_high,
-    CASE WHEN cell.successes > 0 THEN cell.total_usd / cell.successes END AS usd_per_success,
+    CASE WHEN cell.successes > 0 THEN cell.results_usd / cell.successes END AS usd_per_success,
     cell.total_usd,
-    cell.infra
+    cell.infra,
+    cell.results
 FROM cell_samples AS cell
 CROSS JOIN LATERAL (SELECT
     (cell.successes + 3.841458820694124 / 2)
-        / (cell.attempts + 3.841458820694124) AS centre,
-    1.959963984540054 / (cell.attempts + 3.841458820694124) * sqrt(
-        cell.successes * (cell.attempts - cell.successes) / cell.attempts
+        / (nullif(cell.results, 0) + 3.841458820694124) AS centre,
+    1.959963984540054 / (cell.results + 3.841458820694124) * sqrt(
+        cell.successes * (cell.results - cell.successes) / nullif(cell.results, 0)
         + 3.841458820694124 / 4
     ) AS half
 ) AS wilson
@@ -94,7 +106,9 @@ WITH lead_calls AS (
         input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + cache_read_tokens
             AS context_tokens
     FROM calls
+    -- An imported trial has one row for all its calls: there is no growth to be seen in it.
     WHERE role IN ('solo', 'orchestrator')
+        AND NOT coalesce((detail->>'aggregated')::BOOLEAN, false)
 ),
 tool_chars AS (
     SELECT
