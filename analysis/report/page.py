@@ -130,7 +130,7 @@ def numbers(trial: Trial, report: Report) -> list[str]:
 
 def choices(report: Report) -> list[tuple[str, list[str]]]:
     """The values that trials can be filtered by, of columns with more than one."""
-    if not report.sections:
+    if not report.sections or report.sections[-1].name != "trials":
         return []
     table = report.sections[-1].tables[0]
     titles = [column.title for column in table.columns]

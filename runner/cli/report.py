@@ -13,13 +13,15 @@ from pathlib import Path
 from rich.console import Console
 
 from analysis.calls import measured
+from analysis.charts.gallery import pictures
 from analysis.report.build import answered, build
 from analysis.report.causes import mechanism_section
 from analysis.report.changes import Tree, shown_lines
 from analysis.report.detail import Places, tree_of
 from analysis.report.markdown import markdown
 from analysis.report.page import page
-from analysis.report.parts import Report, Section
+from analysis.report.paper import paper_report
+from analysis.report.parts import Report
 from analysis.report.rows import FOREMOST, Question, Record, chosen_kinds, kinds_there, read_record
 from analysis.report.terminal import show
 from runner.cli import options as opt
@@ -30,9 +32,11 @@ from runner.errors import EXIT_OK, EnvironmentProblem, UsageError
 from runner.image.states import pristine_tree, starting_tree, tree_digest
 from runner.ledger.database import sync
 from runner.ledger.duck import query
+from runner.published.reading import read_folder
 
 PAPER = "paper-2026-06"
 FORMS = ("html", "md")
+NOWHERE = Question(Path(os.devnull), (), "", "")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         read=opt.names,
         default=(),
     )
+    opt.add(parser, "paper", help="the paper's own tables from its data in this folder", read=Path)
     opt.add(parser, "run", help="only the trials of this run", default="")
     opt.add(parser, "card", help="the card to price by; default is RUNNER_CARD's")
     opt.add(parser, "against", help=f"the card to compare with; default {PAPER}", default=PAPER)
@@ -56,29 +61,65 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Make the report and say where it is."""
     settings = load_settings()
     cards = load_cards(settings.rates_dir)
+    if options.paper is not None:
+        report = of_paper(options.paper, cards)
+        return deliver(options, console, report, Record(NOWHERE), settings)
     form = chosen_form(options.format, options.out)
     question = asked(options, settings, cards)
     record = read_record(question)
-    made = f"Made by runner {version('runner')} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
-    report = build(record, answered(record), mechanism=causes(record), made=made)
+    report = drawn(record, pictured=form == "html" and not options.terminal)
+    return deliver(options, console, report, record, settings)
+
+
+def deliver(
+    options: argparse.Namespace,
+    console: Console,
+    report: Report,
+    record: Record,
+    settings: Settings,
+) -> int:
+    """Print the report, or write it and say where it is."""
     if options.terminal:
         show(console, report)
         return EXIT_OK
-    out = options.out or settings.results / f"report.{form}"
+    form = chosen_form(options.format, options.out)
+    out = options.out or settings.results / f"{'paper' if options.paper else 'report'}.{form}"
     linked = write(out, report, form, record, settings)
     say(console, out, report, linked)
     return EXIT_OK
 
 
-def causes(record: Record) -> Section | None:
-    """Why it came out so, as far as calls are on record."""
-    if not record.trials:
-        return None
+def drawn(record: Record, *, pictured: bool) -> Report:
+    """The report of a record; pictures take seconds, so only where they can be shown."""
+    answers = answered(record)
     question = record.question
+    if not record.trials:
+        return build(record, answers, made=made())
     found = measured(
         question.database, question.kinds, question.card, run=question.run, wait_s=question.wait_s
     )
-    return mechanism_section([trial.row for trial in record.trials], found)
+    rows = [trial.row for trial in record.trials]
+    sights = pictures(rows, found.growth, found.tokens, answers, found.times) if pictured else {}
+    why = mechanism_section(rows, found)
+    return build(record, answers, tuple(sights.values()), why, made())
+
+
+def made() -> str:
+    """When and by what."""
+    return f"Made by runner {version('runner')} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+
+
+def of_paper(folder: Path, cards: Mapping[str, RateCard]) -> Report:
+    """The published tables beside ours; nothing is read from or written to the record.
+
+    Raises:
+        UsageError: the folder holds no published data, or some of it can't be read.
+    """
+    reading = read_folder(folder, {model for card in cards.values() for model in card.rates})
+    if reading.problems:
+        raise UsageError(f"{folder}: {reading.problems[0]}")
+    card = opt.chosen("rate card", PAPER, cards)
+    return paper_report(reading.rows, card, made())
 
 
 def asked(
