@@ -8,15 +8,15 @@ import altair
 
 from analysis.calls import TimeRow, TokenRow
 from analysis.charts.drawing import charted, message
-from analysis.charts.picture import Picture
+from analysis.charts.picture import Picture, Spec
 from analysis.charts.theme import (
     ROW,
     THOUSANDS,
     WIDTH,
     Datum,
-    Layer,
     arm_names,
     counted,
+    joined,
     marks,
     rows,
     titled,
@@ -112,8 +112,9 @@ def stacked(kind: Kind, cells: Cells, arms: Sequence[str], *, simulated: bool) -
     means = {cell: mean(trials, kind.parts) for cell, trials in cells.items()}
     shown = [part for part in kind.parts if any(each[part] for each in means.values())]
     how = kind.how if shown != [SECONDS[-1]] else (UNSPLIT,)
-    panels = [bars(kind, task, means, shown, arms) for task in sorted({task for task, _ in means})]
-    chart = altair.vconcat(*panels, spacing=18, title=titled(kind.title, how, simulated))
+    tasks = sorted({task for task, _ in means})
+    panels = [bars(kind, each, means, shown, arms, first=each == tasks[0]) for each in tasks]
+    chart = joined("vconcat", panels, spacing=18, title=titled(kind.title, how, simulated))
     counts = {cell: len(trials) for cell, trials in cells.items()}
     return charted(kind.title, words(kind, means, counts), chart, simulated=simulated)
 
@@ -129,8 +130,10 @@ def bars(
     means: Mapping[tuple[str, str], Parts],
     shown: Sequence[str],
     arms: Sequence[str],
-) -> Layer:
-    """One task's bars."""
+    *,
+    first: bool,
+) -> Spec:
+    """One task's bars; only the first has the legend, which is the same for all."""
     cells = {arm: parts for (of, arm), parts in sorted(means.items()) if of == task}
     data = [
         {"arm": arm, "part": name, "amount": parts[name], "place": kind.parts.index(name)}
@@ -153,18 +156,29 @@ def bars(
             color=altair.Color(
                 "part:N",
                 scale=altair.Scale(domain=list(shown), range=colours),
-                legend=altair.Legend(title=None),
+                legend=altair.Legend(title=None) if first else None,
             ),
-            order="place:Q",
-            tooltip=["arm:N", "part:N", altair.Tooltip("amount:Q", format=",.0f")],
+            order=altair.Order("place:Q"),
+            tooltip=[
+                altair.Tooltip("arm:N"),
+                altair.Tooltip("part:N"),
+                altair.Tooltip("amount:Q", format=",.0f"),
+            ],
         )
     )
-    said = marks(totals).mark_text(align="left", dx=6).encode(x="amount:Q", y=rows(), text="said:N")
-    size = {"width": WIDTH - 60, "height": ROW * len(cells)}
-    layers = altair.layer(drawn, said, arm_names(list(cells), arms)).resolve_scale(
-        color="independent"
+    said = (
+        marks(totals)
+        .mark_text(align="left", dx=6)
+        .encode(x=altair.X("amount:Q"), y=rows(), text=altair.Text("said:N"))
     )
-    return layers.properties(**size, title=altair.TitleParams(task, anchor="start"))
+    return joined(
+        "layer",
+        (drawn, said, arm_names(list(cells), arms)),
+        width=WIDTH - 60,
+        height=ROW * len(cells),
+        title={"text": task, "anchor": "start"},
+        resolve={"scale": {"color": "independent"}},
+    )
 
 
 def total(kind: Kind, parts: Parts) -> str:

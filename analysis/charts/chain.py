@@ -14,7 +14,7 @@ from analysis.stats.samples import TrialRow
 
 STEPS = ("executor returns", "context grows", "read every turn", "read from cache", "USD")
 UNKNOWN = "not on record"
-BOX, GAP, LEFT, TOP, ROW = 128, 104, 16, 66, 132  # pixels
+BOX, GAP, LEFT, TOP, ROW = 124, 122, 16, 66, 132  # pixels
 WIDTH = LEFT * 2 + len(STEPS) * BOX + (len(STEPS) - 1) * GAP
 TITLE = "Why delegating costs what it costs"
 HOW = "Mean of a trial. Over the arrows: what was measured."
@@ -101,8 +101,8 @@ def by_call(cell: Mechanism, calls: Sequence[GrowthRow], times: str) -> Chain:
         (
             (f"{short(cell.first_tokens / n)} tokens", "returned"),
             (f"{begun} to {ended}", "tokens a turn"),
-            (f"{cell.calls / n:.0f} turns, {short(cell.again_tokens / n)}", "tokens read again"),
-            (f"{short(cell.cache_read_tokens / n)} tokens", times or f"{share:.0%} of its reading"),
+            (f"{cell.calls / n:.0f} turns", f"{short(cell.again_tokens / n)} read again"),
+            (f"{short(cell.cache_read_tokens / n)} tokens", times or f"{share:.0%} of reading"),
         ),
         (again, whole),
     )

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from textwrap import wrap
 from xml.sax.saxutils import escape, quoteattr
 
-import altair
 import vl_convert
 
 from analysis.charts.picture import Picture, Spec
@@ -23,13 +22,13 @@ def plain(text: str) -> str:
     return UNSEEN.sub("\ufffd", text)
 
 
-def charted(title: str, text: str, chart: altair.TopLevelMixin, *, simulated: bool) -> Picture:
-    """The picture of a chart."""
-    found = chart.to_dict(context={"pre_transform": False})
-    found["config"] = CONFIG
-    # Whoever shows it knows that it is Vega-Lite; the address of its schema would only look
-    # like something to be fetched.
-    spec: Spec = {name: value for name, value in found.items() if name != "$schema"}
+def charted(title: str, text: str, chart: Spec, *, simulated: bool) -> Picture:
+    """The picture of a chart.
+
+    The specification doesn't name its schema: that is an address, and would look like something
+    to be fetched.
+    """
+    spec: Spec = {**chart, "config": CONFIG}
     svg = str(vl_convert.vegalite_to_svg(dict(spec)))
     return _picture(title, text, spec, svg, simulated)
 

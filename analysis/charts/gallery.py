@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from altair.utils.schemapi import debug_mode
+
 from analysis.calls import GrowthRow, TimeRow, TokenRow
 from analysis.charts.bars import time_picture, tokens_picture
 from analysis.charts.chain import chain_picture, chains_of
@@ -38,6 +40,23 @@ def pictures(
     kept = {row.trial_id for row in results}
     calls = [call for call in growth if call.trial_id in kept]
     used = [each for each in tokens if each.trial_id in kept]
+    # Altair checks every part against its schema as it is made, which takes longer than drawing;
+    # the tests check the whole.
+    with debug_mode(False):
+        return _named(answers, results, calls, used, times, arms, simulated=simulated)
+
+
+def _named(
+    answers: Answers,
+    results: Sequence[TrialRow],
+    calls: Sequence[GrowthRow],
+    used: Sequence[TokenRow],
+    times: Sequence[TimeRow],
+    arms: Sequence[str],
+    *,
+    simulated: bool,
+) -> Mapping[str, Picture]:
+    kept = {row.trial_id for row in results}
     found, ratios = mechanism(calls), read_ratios(results, used)
     named: dict[str, Picture] = {
         "cost": intervals_picture(COST, answers, arms, simulated=simulated),

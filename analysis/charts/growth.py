@@ -17,6 +17,7 @@ from analysis.charts.theme import (
     arm_scale,
     counted,
     dash_scale,
+    joined,
     marks,
     titled,
 )
@@ -42,11 +43,9 @@ def growth_picture(
         return message(title, text, simulated=simulated)
     ends = last(steps)
     color = altair.Color("arm:N", scale=arm_scale(arms), legend=None)
-    chart = altair.layer(
-        band(steps, color), lines(steps, arms, color), names(ends, color)
-    ).properties(
-        width=WIDTH, height=320, title=titled(title, HOW, simulated)
-    )  # fmt: skip
+    layers = [band(steps, color), lines(steps, arms, color), names(ends, color)]
+    heading = titled(title, HOW, simulated)
+    chart = joined("layer", layers, width=WIDTH, height=320, title=heading)
     return charted(title, words(task, steps, ends), chart, simulated=simulated)
 
 
@@ -78,7 +77,7 @@ def band(steps: Sequence[Datum], color: altair.Color) -> Layer:
     return (
         marks(each for each in steps if "low" in each)
         .mark_area(opacity=0.22)
-        .encode(x="turn:Q", y="low:Q", y2="high:Q", color=color)
+        .encode(x=altair.X("turn:Q"), y=altair.Y("low:Q"), y2=altair.Y2("high:Q"), color=color)
     )
 
 
@@ -100,7 +99,12 @@ def lines(steps: Sequence[Datum], arms: Sequence[str], color: altair.Color) -> L
             ),
             color=color,
             strokeDash=altair.StrokeDash("arm:N", scale=dash_scale(arms), legend=None),
-            tooltip=["arm:N", "turn:Q", altair.Tooltip("tokens:Q", format=",.0f"), "trials:Q"],
+            tooltip=[
+                altair.Tooltip("arm:N"),
+                altair.Tooltip("turn:Q"),
+                altair.Tooltip("tokens:Q", format=",.0f"),
+                altair.Tooltip("trials:Q"),
+            ],
         )
     )
 
@@ -110,7 +114,9 @@ def names(ends: Sequence[Datum], color: altair.Color) -> Layer:
     return (
         marks(ends)
         .mark_text(align="left", dx=8, fontSize=14, fontWeight="bold")
-        .encode(x="turn:Q", y="tokens:Q", text="arm:N", color=color)
+        .encode(
+            x=altair.X("turn:Q"), y=altair.Y("tokens:Q"), text=altair.Text("arm:N"), color=color
+        )
     )
 
 

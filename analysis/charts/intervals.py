@@ -9,15 +9,15 @@ import altair
 
 from analysis.answers import interval, money
 from analysis.charts.drawing import charted, message
-from analysis.charts.picture import Picture
+from analysis.charts.picture import Picture, Spec
 from analysis.charts.theme import (
     ROW,
     WIDTH,
     Datum,
-    Layer,
     arm_names,
     arm_scale,
     counted,
+    joined,
     marks,
     rows,
     titled,
@@ -94,11 +94,11 @@ def intervals_picture(
     if not answers.tasks:
         return message(kind.title, "There are no trials yet.", simulated=simulated)
     panels = [panel(kind, task, arms) for task in answers.tasks]
-    chart = altair.vconcat(*panels, spacing=18, title=titled(kind.title, kind.how, simulated))
+    chart = joined("vconcat", panels, spacing=18, title=titled(kind.title, kind.how, simulated))
     return charted(kind.title, words(kind, answers), chart, simulated=simulated)
 
 
-def panel(kind: Kind, task: TaskAnswer, arms: Sequence[str]) -> Layer:
+def panel(kind: Kind, task: TaskAnswer, arms: Sequence[str]) -> Spec:
     """One task: a row per arm, with point, interval, and all of it in figures at the right."""
     end = limit(kind, task)
     data = [datum(kind, cell, end) for cell in task.cells]
@@ -115,8 +115,8 @@ def panel(kind: Kind, task: TaskAnswer, arms: Sequence[str]) -> Layer:
     bounded = base.transform_filter("isValid(datum.low)")
     stop = {"orient": "vertical", "thickness": 2.5, "size": 14}
     said = marks(data).mark_text(align="left", dx=12)
-    chart = altair.layer(
-        bounded.mark_rule(strokeWidth=3, opacity=0.55).encode(x=x("low"), x2="high:Q"),
+    layers = (
+        bounded.mark_rule(strokeWidth=3, opacity=0.55).encode(x=x("low"), x2=altair.X2("high:Q")),
         bounded.mark_tick(**stop).encode(x=x("low")),
         bounded.transform_filter("!datum.open").mark_tick(**stop).encode(x=x("high")),
         bounded.transform_filter("datum.open")
@@ -124,12 +124,17 @@ def panel(kind: Kind, task: TaskAnswer, arms: Sequence[str]) -> Layer:
         .encode(x=x("high")),
         base.transform_filter("isValid(datum.value)")
         .mark_point(size=110, filled=True)
-        .encode(x=x("value"), tooltip=["arm:N", "said:N"]),
-        said.encode(x=altair.value(WIDTH - 180), y=rows(), text="said:N"),
+        .encode(x=x("value"), tooltip=[altair.Tooltip("arm:N"), altair.Tooltip("said:N")]),
+        said.encode(x=altair.value(WIDTH - 180), y=rows(), text=altair.Text("said:N")),
         arm_names([cell.arm for cell in task.cells], arms),
     )
-    size = {"width": WIDTH - 180, "height": ROW * len(task.cells)}
-    return chart.properties(**size, title=altair.TitleParams(task.task, anchor="start"))
+    return joined(
+        "layer",
+        layers,
+        width=WIDTH - 180,
+        height=ROW * len(task.cells),
+        title={"text": task.task, "anchor": "start"},
+    )
 
 
 def datum(kind: Kind, cell: CellAnswer, end: float) -> Datum:

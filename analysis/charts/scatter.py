@@ -8,7 +8,7 @@ import altair
 from analysis.answers import money
 from analysis.charts.drawing import charted, message
 from analysis.charts.picture import Picture
-from analysis.charts.theme import WIDTH, Layer, arm_scale, counted, marks, titled
+from analysis.charts.theme import WIDTH, Layer, arm_scale, counted, joined, marks, titled
 from analysis.colours import GROUND, INK, MUTED
 from analysis.stats.pareto import frontier
 from analysis.stats.samples import TrialRow
@@ -36,14 +36,14 @@ def pareto_picture(
         return message(title, text, simulated=simulated)
     medians = [point for cell in task.cells if (point := median_point(cell))]
     place = axes(trials)
-    chart = altair.layer(
+    layers = [
         staircase(best(medians)),
         points(trials, arms, place, {"filled": True, "size": 75, "opacity": 0.8}),
         points(medians, arms, place, {"filled": False, "size": 260, "strokeWidth": 3}),
-        labels([*medians, *unplaced(trials, medians)], arms),
-    ).properties(
-        width=WIDTH, height=340, title=titled(title, HOW, simulated)
-    )  # fmt: skip
+        *labels([*medians, *unplaced(trials, medians)], arms),
+    ]
+    heading = titled(title, HOW, simulated)
+    chart = joined("layer", layers, width=WIDTH, height=340, title=heading)
     return charted(title, words(task, trials, medians), chart, simulated=simulated)
 
 
@@ -125,13 +125,15 @@ def staircase(places: Sequence[Point]) -> Layer:
     return (
         marks(places)
         .mark_line(interpolate="step-after", strokeDash=[5, 4], strokeWidth=1.5, color=MUTED.light)
-        .encode(x="usd:Q", y="wall_s:Q", order="usd:Q")
+        .encode(x=altair.X("usd:Q"), y=altair.Y("wall_s:Q"), order=altair.Order("usd:Q"))
     )
 
 
-def labels(places: Sequence[Point], arms: Sequence[str]) -> Layer:
+def labels(places: Sequence[Point], arms: Sequence[str]) -> tuple[Layer, Layer]:
     """Each arm's name beside its place, with a halo that keeps it readable over marks."""
-    base = marks(places).encode(x="usd:Q", y="wall_s:Q", text="arm:N")
+    base = marks(places).encode(
+        x=altair.X("usd:Q"), y=altair.Y("wall_s:Q"), text=altair.Text("arm:N")
+    )
     style: Mapping[str, Any] = {
         "align": "left",
         "dx": 10,
@@ -139,9 +141,10 @@ def labels(places: Sequence[Point], arms: Sequence[str]) -> Layer:
         "fontSize": 14,
         "fontWeight": "bold",
     }
-    halo = base.mark_text(**style, stroke=GROUND.light, strokeWidth=4, color=INK.light)
-    return halo + base.mark_text(**style).encode(
-        color=altair.Color("arm:N", scale=arm_scale(arms), legend=None)
+    color = altair.Color("arm:N", scale=arm_scale(arms), legend=None)
+    return (
+        base.mark_text(**style, stroke=GROUND.light, strokeWidth=4, color=INK.light),
+        base.mark_text(**style).encode(color=color),
     )
 
 

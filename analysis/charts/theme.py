@@ -1,10 +1,11 @@
 """How every picture is set: type, lines and ground, in the light colours."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair
 
+from analysis.charts.picture import Spec
 from analysis.colours import ALERT, GRID, GROUND, INK, MUTED, arm_colours
 
 Layer = Any  # Altair's own methods are not typed through
@@ -14,6 +15,7 @@ FONT = "DejaVu Sans, Verdana, Helvetica, Arial, sans-serif"
 WIDTH = 560  # of the plot, in pixels
 ROW = 30  # height of a bar's or an interval's row, in pixels
 SIMULATED = "SIMULATED"
+OWN = ("$schema", "config")  # what a whole specification has and a part of one has not
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3))  # so that lines differ without their colours
 
 _AXIS = {
@@ -60,18 +62,34 @@ def marks(data: Iterable[Datum]) -> Layer:
     return altair.Chart(altair.InlineData(values=list(data)))
 
 
-def titled(title: str, how: Iterable[str], simulated: bool) -> altair.TitleParams:
+def joined(
+    how: Literal["layer", "vconcat"], parts: Iterable[Layer | Spec], **more: object
+) -> dict[str, object]:
+    """The parts' specification as one, `how` they stand together; `more` is what it has besides.
+
+    Altair's own way copies every part several times over, which takes longer than drawing.
+    """
+    datasets: dict[str, object] = {}
+    specs = []
+    for part in parts:
+        spec = dict(part if isinstance(part, Mapping) else part.to_dict(validate=False))
+        datasets |= spec.pop("datasets", {})
+        specs.append({name: each for name, each in spec.items() if name not in OWN})
+    return {how: specs, "datasets": datasets, **more}
+
+
+def titled(title: str, how: Iterable[str], simulated: bool) -> Spec:
     """A title, and under it how to read the picture; simulated data can't be missed."""
-    return altair.TitleParams(
-        text=f"{SIMULATED} · {title}" if simulated else title,
-        subtitle=list(how),
-        anchor="start",
-        color=ALERT.light if simulated else INK.light,
-        subtitleColor=MUTED.light,
-        fontSize=15,
-        subtitleFontSize=12,
-        offset=14,
-    )
+    return {
+        "text": f"{SIMULATED} · {title}" if simulated else title,
+        "subtitle": list(how),
+        "anchor": "start",
+        "color": ALERT.light if simulated else INK.light,
+        "subtitleColor": MUTED.light,
+        "fontSize": 15,
+        "subtitleFontSize": 12,
+        "offset": 14,
+    }
 
 
 def counted(number: int, noun: str = "trial") -> str:
@@ -92,7 +110,7 @@ def arm_names(arms: Sequence[str], all_arms: Iterable[str]) -> Layer:
         .encode(
             x=altair.value(0),
             y=rows(),
-            text="arm:N",
+            text=altair.Text("arm:N"),
             color=altair.Color("arm:N", scale=arm_scale(all_arms), legend=None),
         )
     )
