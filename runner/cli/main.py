@@ -22,6 +22,7 @@ COMMANDS = {
     "show": "one trial: verdict, calls, and the whole transcript",
     "sql": "query the database of results",
     "reprice": "every cell under two rate cards, and which rankings change",
+    "whatif": "what trials would have cost with shorter returns or another cache",
     "rates": "the rate cards there are; check one of your own",
     "import": "read published per-trial results into the record",
     "export": "write all tables as CSV, Parquet or JSON lines",
