@@ -18,6 +18,8 @@ from fast_image import TASKS
 
 FOREIGN = ("ANTHROPIC", "OLLAMA", "RUNNER_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy")
 WAIT_S = 120.0
+# Most commands need no database, and do without one: half of their time would go into it.
+NO_DATABASE = "/dev/null/none.duckdb"
 
 
 @dataclass
@@ -55,11 +57,13 @@ class Command:
 class Warm:
     """Starts commands of the code in `code`; use it as a context manager.
 
-    With `docker` False their containers are played by `matrix_edges.no_docker`.
+    With `docker` False their containers are played by `matrix_edges.no_docker`, and they have no
+    database unless RUNNER_DB names one.
     """
 
     def __init__(self, *, docker: bool, code: Path = ROOT) -> None:
         self._edges = () if docker else ("no_docker",)
+        self._env = {} if docker else {"RUNNER_DB": NO_DATABASE}
         path = os.pathsep.join((str(code), str(ROOT / "tests")))
         self._process = subprocess.Popen(
             [sys.executable, str(ROOT / "tests" / "warm_program.py")],
@@ -95,7 +99,7 @@ class Warm:
     ) -> Command:
         """The command, running, its results in `results`."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-        kept |= {"RUNNER_RESULTS": str(results), "RUNNER_TASKS_DIR": str(TASKS)}
+        kept |= {"RUNNER_RESULTS": str(results), "RUNNER_TASKS_DIR": str(TASKS), **self._env}
         if cache := os.environ.get("RUNNER_CACHE"):
             kept["RUNNER_CACHE"] = cache
         results.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ person started: a process of its own with its own environment, output, signals a
 come as JSON lines on stdin, answers go as JSON lines to stdout. `warm.py` is the other side.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -23,6 +24,8 @@ def serve() -> None:
     """Answer until stdin ends. In a child it ends with the command's exit code."""
     for name in LOADED:
         importlib.import_module(f"runner.cli.{name}")
+    gc.collect()
+    gc.freeze()  # what is loaded is shared with every child, at its end too
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         request = json.loads(line)

@@ -25,7 +25,7 @@ from run_record import (
     sessions,
 )
 from run_steps import goes_on, seen, until
-from warm import Warm
+from warm import NO_DATABASE, Warm
 
 from runner.events import CallReserved, CallSettled, SessionEnded
 from runner.ledger.duck import query
@@ -122,14 +122,16 @@ def test_two_interrupts_or_a_sigterm_stop_it_now(
 def test_a_second_runner_of_the_run_is_refused_and_another_run_is_not(
     warm: Warm, tmp_path: Path
 ) -> None:
-    first = warm.start(tmp_path, *TWO, "scripted:oracle?latency=0.3")
+    database = tmp_path / "trials.duckdb"
+    slow = (*TWO, "scripted:oracle?latency=0.3")
+    first = warm.start(tmp_path, *slow, RUNNER_DB=str(database))
     until(lambda: seen(tmp_path, "TrialStarted"), first)
-    second = warm.run(tmp_path, *TWO, "scripted:oracle?latency=0.3")
+    second = warm.run(tmp_path, *slow)
     assert second.code == 3
     assert f"process {first.pid}" in second.said
-    other = warm.run(tmp_path, *RUN[:6], "S2", *RUN[7:])
+    other = warm.run(tmp_path, *RUN[:6], "S2", *RUN[7:], RUNNER_DB=str(database))
     assert (other.code, first.wait()) == (0, 0), other.said + first.said
-    rows = query(tmp_path / "trials.duckdb", "select task, count(*) from trials group by 1").rows
+    rows = query(database, "select task, count(*) from trials group by 1").rows
     assert sorted(rows) == [("S1", 2), ("S2", 2)]
 
 
@@ -138,22 +140,33 @@ def test_a_database_that_somebody_holds_does_not_hold_up_the_run(
 ) -> None:
     database = tmp_path / "trials.duckdb"
     with duckdb.connect(database):
-        command = warm.run(tmp_path, *RUN[:2], "4", *RUN[3:], RUNNER_DB_WAIT_S="0.05")
+        env = {"RUNNER_DB": str(database), "RUNNER_DB_WAIT_S": "0.05"}
+        command = warm.run(tmp_path, *RUN[:2], "4", *RUN[3:], **env)
         assert command.code == 0, command.said
     assert command.said.count("the run goes on") == 1
     assert f"process {os.getpid()}" in command.said
     assert "safe in its journal" in command.said
-    assert warm.run(tmp_path, "status").code == 0
+    assert warm.run(tmp_path, "status", RUNNER_DB=str(database)).code == 0
     assert query(database, "select count(*) from trials").rows == ((4,),)
 
 
 def test_a_database_deleted_in_mid_run_is_made_anew(warm: Warm, tmp_path: Path) -> None:
     database = tmp_path / "trials.duckdb"
-    command = warm.start(tmp_path, *RUN[:2], "4", *TWO[3:], "scripted:oracle?latency=0.1")
+    four = (*RUN[:2], "4", *TWO[3:], "scripted:oracle?latency=0.1")
+    command = warm.start(tmp_path, *four, RUNNER_DB=str(database))
     until(database.exists, command)
     database.unlink()
     assert command.wait() == 0, command.said
     assert query(database, "select count(*) from trials where success").rows == ((4,),)
+
+
+def test_a_run_whose_database_cannot_be_made_goes_on_without_one(
+    warm: Warm, tmp_path: Path
+) -> None:
+    command = warm.run(tmp_path, *RUN, RUNNER_DB=NO_DATABASE)
+    assert command.code == 0, command.said
+    assert command.said.count("the run goes on") == 1
+    assert "safe in its journal" in command.said
 
 
 # ---- the disk ---------------------------------------------------------------------------
@@ -295,6 +308,7 @@ CASES = (
     ("two-runners", test_a_second_runner_of_the_run_is_refused_and_another_run_is_not),
     ("database-held", test_a_database_that_somebody_holds_does_not_hold_up_the_run),
     ("database-deleted", test_a_database_deleted_in_mid_run_is_made_anew),
+    ("database-unusable", test_a_run_whose_database_cannot_be_made_goes_on_without_one),
     ("disk-full-journal", test_a_disk_full_while_journaling_stops_the_run_before_more_is_spent),
     ("disk-full-other", test_a_disk_full_under_what_is_kept_besides_pauses_the_run),
     ("journal-torn", test_a_torn_last_line_is_dropped),
