@@ -24,6 +24,7 @@ from analysis.report.parts import Report
 from analysis.report.rows import Trial
 
 EMBED_BYTES = 3_000_000  # of packed trials in the page; with more, each gets a page of its own
+WIDE = 700  # pixels from which a picture gets a line of its own
 FILTERS = ("arm", "task", "status", "kind")
 NUMBERS = {"turns": "iterations", "USD": "usd", "time": "wall_s", "tokens": "tokens"}
 
@@ -89,7 +90,7 @@ def environment(report: Report) -> Environment:
         "tone": lambda status: "good" if status.endswith("solved") else "bad",
         "simulated": SIMULATED if "scripted" in report.kinds else "",
     }
-    made.filters["picture"] = drawing
+    made.filters |= {"picture": drawing, "is_wide": is_wide}
     return made
 
 
@@ -187,6 +188,12 @@ def file_names(trials: Sequence[Trial]) -> list[str]:
         f"{name}.html" if re.fullmatch(r"[A-Za-z0-9][\w.-]{0,120}", name) else f"trial {n}.html"
         for n, name in enumerate(trial.row.trial_id for trial in trials)
     ]
+
+
+def is_wide(picture: Picture) -> bool:
+    """Whether a picture needs the page's whole width to be read."""
+    size = re.search(r'<svg[^>]*\bwidth="(\d+)', picture.svg_light)
+    return size is not None and int(size[1]) > WIDE
 
 
 def drawing(picture: Picture, ground: str, n: int) -> Markup:

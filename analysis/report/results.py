@@ -29,9 +29,9 @@ def cells_section(answers: Answers, card: str) -> Section:
         f"Every arm on every task, the cheapest per solved task first (USD by {card})",
         (
             *columns("task", "arm"),
+            Column("USD per solved task", "number", "the failures' money in it; 95 % bootstrap"),
             Column("solved", "number", "solved trials of all trials with a result"),
             Column("success rate", "number", "with Wilson's 95 % interval"),
-            Column("USD per solved task", "number", "the failures' money in it; 95 % bootstrap"),
             Column("cheapest", "number", "share of resamples in which it is the cheapest"),
             Column("median USD", "number", "of a success; 95 % bootstrap"),
             Column("median time", "number", "of a success"),
@@ -56,9 +56,9 @@ def cell_row(task: TaskAnswer, cell: CellAnswer) -> tuple[str, ...]:
     return (
         task.task,
         cell.arm,
+        estimate(cell.usd_per_solved),
         f"{cell.solved} of {cell.trials}",
         rate(cell.success),
-        estimate(cell.usd_per_solved),
         cheapest if len(task.cells) > 1 else NONE,
         estimate(cell.metrics["usd"].median),
         estimate(cell.metrics["wall_s"].median, ".0f", seconds),

@@ -69,7 +69,7 @@ CHECKS = """
     select checks.trial_id, name, passed, checks.detail
     from checks join trials on trials.trial_id = checks.trial_id
     where list_contains($kinds, provider_kind) and ($run = '' or run_id = $run)
-    order by checks.trial_id
+    order by checks.trial_id, checks.rowid
 """
 
 RUNS = """

@@ -91,7 +91,8 @@ class Browser:
             width=width, height=height, deviceScaleFactor=1, mobile=phone,
         )  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.command("Emulation.setEmulatedMedia", features=[scheme])
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}  # no click misses its aim
+        self.command("Emulation.setEmulatedMedia", features=[scheme, still])
 
     def picture(self, path: Path, *, whole: bool = True) -> None:
         """Save a PNG of the whole page, or of the window."""

@@ -1,0 +1,249 @@
+"""The report as a person meets it: opened from disk in a real browser."""
+
+import os
+from dataclasses import replace
+from itertools import cycle, islice
+from pathlib import Path
+
+import pytest
+from browser import Browser
+from report_record import reported
+
+from analysis.charts.gallery import pictures
+from analysis.report.build import answered, build
+from analysis.report.detail import Places
+from analysis.report.page import page
+from analysis.report.rows import Question, Record, read_record
+from runner.cli.main import main
+from runner.config.settings import ROOT
+
+CARD = "list-2026-11"
+
+VISIBLE = "const e = document.querySelector(arguments[0]); return e && e.checkVisibility()"
+IN_VIEW = """
+    const box = document.querySelector(arguments[0]).getBoundingClientRect();
+    return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight"""
+SHOWN = """return [...document.querySelectorAll('#all tbody tr')].filter(r => !r.hidden)
+    .map(r => r.cells[0].textContent)"""
+PANE = "return document.querySelector(arguments[0] + ' .trial')?.dataset.trial"
+
+
+def quiet(browser: Browser, path: Path) -> None:
+    """Nothing was complained about, and nothing but the page and its own parts asked for."""
+    assert browser.console() == []
+    beside = path.parent.resolve().as_uri()
+    asked = [url for url in browser.requests() if not url.startswith(("chrome:", "about:"))]
+    assert asked
+    assert [url for url in asked if not url.startswith(beside)] == []
+
+
+def fresh(browser: Browser, path: Path, fragment: str = "") -> None:
+    """The page opened in a desktop window, with the logs of earlier pages let go."""
+    browser.look(1440, 900, dark=False)
+    browser.open(path)
+    browser.console()
+    browser.requests()
+    browser.open(path, fragment)
+
+
+def test_an_empty_record_is_a_page_that_says_so(browser: Browser, tmp_path: Path) -> None:
+    reported(tmp_path)
+    fresh(browser, tmp_path / "report.html")
+    assert "There are no live trials." in browser.ask("return document.body.innerText")
+    quiet(browser, tmp_path / "report.html")
+
+
+def test_what_models_and_tools_said_is_shown_and_never_run(browser: Browser, live: Path) -> None:
+    fresh(browser, live, "#trial=live-A-T1-0-1")
+    browser.wait(PANE, "#left")
+    browser.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
+    text = browser.ask("return document.querySelector('#left').innerText")
+    # Why it ended, evidence, change, what it was told, what it said, what a tool returned.
+    assert text.count("<script>window.ran = 1</script>") == 6
+    assert "\\x1b[31mred\\x1b[0m\\u202e" in text
+    assert "\\udcff" in text
+    assert browser.ask("return window.ran ?? null") is None
+    assert browser.ask("return document.querySelectorAll('#left script, #left img').length") == 0
+    quiet(browser, live)
+
+
+def test_pictures_have_marks_on_the_ground_that_is_asked_for(browser: Browser, live: Path) -> None:
+    fresh(browser, live)
+    marks = browser.ask("""
+        return [...document.querySelectorAll('.picture.light svg')]
+            .map(svg => svg.querySelectorAll('path[d], rect, line, circle').length)""")
+    assert len(marks) >= 5
+    assert min(marks) > 0
+    assert (browser.ask(VISIBLE, ".picture.light"), browser.ask(VISIBLE, ".picture.dark")) == (
+        True,
+        False,
+    )
+    browser.look(1440, 900, dark=True)
+    assert browser.ask(VISIBLE, ".picture.dark svg")
+    assert not browser.ask(VISIBLE, ".picture.light")
+    quiet(browser, live)
+
+
+def test_simulated_trials_carry_a_mark_that_stays_in_view(browser: Browser, scripted: Path) -> None:
+    fresh(browser, scripted)
+    assert browser.ask("return document.title").startswith("SIMULATED")
+    for place in ("0", "document.documentElement.scrollHeight"):
+        browser.ask(f"scrollTo({{top: {place}, behavior: 'instant'}})")
+        assert browser.ask(IN_VIEW, ".warning")
+    rows, marked = browser.ask("""
+        return ['#all tbody tr', '#all tbody .kind-scripted']
+            .map(what => document.querySelectorAll(what).length)""")
+    assert rows == marked == 32
+    captions = browser.ask("return [...document.querySelectorAll('caption')].map(c => c.innerText)")
+    assert all("simulated" in caption for caption in captions)
+
+
+def test_real_trials_carry_no_such_mark(browser: Browser, live: Path) -> None:
+    fresh(browser, live)
+    assert browser.ask("return document.querySelectorAll('.warning, .kind-scripted').length") == 0
+
+
+def test_search_and_filters_narrow_the_table_and_tell_the_count(
+    browser: Browser, live: Path
+) -> None:
+    fresh(browser, live)
+    browser.write("#f-text", "b-t1")
+    assert browser.ask(SHOWN) == [f"live-B-T1-{n}-1" for n in range(4)]
+    browser.ask("""
+        const status = document.querySelector('select[data-column=status]');
+        status.value = 'failed'; status.dispatchEvent(new Event('input', {bubbles: true}))""")
+    assert browser.ask(SHOWN) == ["live-B-T1-0-1"]
+    assert browser.ask("return document.querySelector('#f-count').textContent") == "1 of 32 trials"
+    browser.write("#f-text", "nobody")
+    assert browser.ask(SHOWN) == []
+    assert browser.ask(VISIBLE, "#f-none")
+
+
+def test_columns_sort_by_worth_not_by_letters(browser: Browser, live: Path) -> None:
+    fresh(browser, live)
+    for order, first in (("ascending", "live-D"), ("descending", "live-C")):
+        browser.ask("document.querySelector('th button[data-sort=\"6\"]').click()")
+        assert browser.ask(SHOWN)[0].startswith(first)
+        assert browser.ask("return document.querySelector('th[aria-sort]').ariaSort") == order
+
+
+def test_a_trial_is_opened_unfolded_and_left_by_keyboard_alone(
+    browser: Browser, live: Path
+) -> None:
+    fresh(browser, live)
+    browser.ask("document.querySelector('#all tbody a').focus()")
+    browser.press("enter")
+    browser.wait(PANE, "#left")
+    folded = ".said.returned details"
+    assert browser.ask("return document.querySelector(arguments[0]).open", folded) is False
+    assert not browser.ask(VISIBLE, f"{folded} pre")
+    browser.ask("document.querySelector(arguments[0] + ' summary').focus()", folded)
+    browser.press("enter")
+    assert browser.ask(VISIBLE, f"{folded} pre")
+    browser.press("escape")
+    browser.wait("return !document.querySelector('#viewer').open")
+    assert browser.ask("return document.activeElement.textContent") == "live-A-T1-0-1"
+    quiet(browser, live)
+
+
+def test_all_tool_output_unfolds_at_once(browser: Browser, live: Path) -> None:
+    fresh(browser, live, "#trial=live-A-T1-0-1")
+    browser.wait(PANE, "#left")
+    browser.click("#v-unfold")
+    assert browser.ask("return [...document.querySelectorAll('.output')].every(e => e.open)")
+
+
+def test_two_trials_stand_side_by_side(browser: Browser, live: Path) -> None:
+    fresh(browser, live)
+    browser.click("button[data-pick='0']")
+    browser.click("button[data-pick='12']")
+    browser.wait(PANE, "#right")
+    assert browser.ask(PANE, "#left") == "live-A-T1-0-1"
+    assert browser.ask(PANE, "#right") == "live-D-T1-0-1"
+    left, right = browser.ask("""
+        return ['#left', '#right'].map(s => document.querySelector(s).getBoundingClientRect())""")
+    assert left["right"] <= right["left"]
+    assert left["width"] > 500
+    browser.ask("""
+        const other = document.querySelector('#right select');
+        other.value = 13; other.dispatchEvent(new Event('change'))""")
+    browser.wait(f"return ({PANE.removeprefix('return ')}) === 'live-D-T1-1-1'", "#right")
+    quiet(browser, live)
+
+
+def test_many_trials_get_pages_of_their_own_and_still_stand_side_by_side(
+    browser: Browser, scripted: Path, tmp_path: Path
+) -> None:
+    """Whether they fit in is the only difference, so that few trials show it as well."""
+    question = Question(scripted.with_name("trials.duckdb"), ("scripted",), CARD, CARD)
+    record = read_record(question)
+    places = Places(scripted.with_name("transcripts"), scripted.with_name("changes"), {})
+    made = page(build(record, answered(record)), record.trials, places, "many", embed_bytes=0)
+    path = tmp_path / "many.html"
+    path.write_text(made.html, encoding="utf-8")
+    (tmp_path / "many").mkdir()
+    for name, text in made.files:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert len(list((tmp_path / "many").iterdir())) == 32
+    fresh(browser, path, "#trial=scripted-A-T1-0-1&beside=scripted-B-T1-0-1")
+    browser.wait("return document.querySelectorAll('.pane iframe').length === 2")
+    quiet(browser, path)
+    alone = tmp_path / "many" / "scripted-A-T1-0-1.html"
+    fresh(browser, alone)
+    assert browser.ask(IN_VIEW, ".warning")
+    assert "<script>window.ran" in browser.ask("return document.body.textContent")
+    assert browser.ask("return window.ran ?? null") is None
+    quiet(browser, alone)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_phone_shows_it_without_scrolling_sideways(
+    browser: Browser, live: Path, dark: bool
+) -> None:
+    fresh(browser, live)
+    browser.look(390, 844, dark=dark)
+    assert browser.ask("return [document.documentElement.scrollWidth, innerWidth]") == [390, 390]
+
+
+def test_a_thousand_trials_open_in_a_moment_from_a_small_file(
+    browser: Browser, live: Path, tmp_path: Path
+) -> None:
+    record = many(read_record(Question(live.with_name("trials.duckdb"), ("live",), CARD, CARD)))
+    answers = answered(record)
+    sights = pictures([trial.row for trial in record.trials], (), (), answers)
+    report = build(record, answers, tuple(sights.values()))
+    path = tmp_path / "report.html"
+    made = page(report, record.trials, Places(tmp_path, tmp_path, {}), "trials")
+    path.write_text(made.html, encoding="utf-8")
+    assert path.stat().st_size < 5_000_000
+    fresh(browser, path)
+    assert len(browser.ask(SHOWN)) == 1000
+    paints = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+    assert browser.wait(paints) <= 1500
+
+
+def many(record: Record) -> Record:
+    """The same trials again and again under other names, a thousand in all."""
+    found = [
+        replace(trial, row=replace(trial.row, trial_id=f"{trial.row.trial_id}-{n}"))
+        for n, trial in enumerate(islice(cycle(record.trials), 1000))
+    ]
+    return replace(record, trials=tuple(found))
+
+
+def test_the_published_data_as_imported(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper = Path(os.environ.get("PAPER_DATA", ROOT / ".." / "shared" / "paper"))
+    if not paper.exists():
+        pytest.skip("no published data: see PAPER_DATA")
+    monkeypatch.setenv("RUNNER_RESULTS", str(tmp_path))
+    assert main(["import", str(paper)]) == 0
+    reported(tmp_path)
+    path = tmp_path / "report.html"
+    fresh(browser, path)
+    assert len(browser.ask(SHOWN)) == 41
+    assert browser.ask("return document.querySelectorAll('.answer').length") == 3
+    browser.click("#all tbody a")
+    browser.wait(PANE, "#left")
+    quiet(browser, path)
