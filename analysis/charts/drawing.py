@@ -1,7 +1,7 @@
 """From a chart, or from nothing, to a picture: SVG for both grounds, labelled and marked."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from xml.sax.saxutils import escape, quoteattr
 
@@ -22,13 +22,24 @@ def plain(text: str) -> str:
     return UNSEEN.sub("\ufffd", text)
 
 
+def scrubbed(value: object) -> object:
+    """The value with every text in it `plain`: one control character aborts the whole process."""
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return {name: scrubbed(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [scrubbed(each) for each in value]
+    return value
+
+
 def charted(title: str, text: str, chart: Spec, *, simulated: bool) -> Picture:
     """The picture of a chart.
 
     The specification doesn't name its schema: that is an address, and would look like something
     to be fetched.
     """
-    spec: Spec = {**chart, "config": CONFIG}
+    spec: Spec = {name: scrubbed(value) for name, value in chart.items()} | {"config": CONFIG}
     svg = str(vl_convert.vegalite_to_svg(dict(spec)))
     return _picture(title, text, spec, svg, simulated)
 

@@ -42,9 +42,12 @@ def pareto_picture(
         points(medians, arms, place, {"filled": False, "size": 260, "strokeWidth": 3}),
         *labels([*medians, *unplaced(trials, medians)], arms),
     ]
-    heading = titled(title, HOW, simulated)
+    hidden = sum(cell.trials for cell in task.cells) - len(trials)
+    unseen = f"Not shown, for want of USD or seconds: {counted(hidden)}."
+    heading = titled(title, (*HOW, *([unseen] if hidden else ())), simulated)
     chart = joined("layer", layers, width=WIDTH, height=340, title=heading)
-    return charted(title, words(task, trials, medians), chart, simulated=simulated)
+    said = words(task, trials, medians) + (f" {unseen}" if hidden else "")
+    return charted(title, said, chart, simulated=simulated)
 
 
 def trial_point(row: TrialRow, task: str) -> Point | None:

@@ -106,7 +106,7 @@ def arm_names(arms: Sequence[str], all_arms: Iterable[str]) -> Layer:
     """The arms' names, each in its colour, in the place of labels at the left of rows."""
     return (
         marks({"arm": arm} for arm in arms)
-        .mark_text(align="right", dx=-8, fontSize=13, fontWeight="bold")
+        .mark_text(align="right", dx=-8, fontSize=13, fontWeight="bold", limit=140)
         .encode(
             x=altair.value(0),
             y=rows(),
