@@ -167,14 +167,14 @@ def measured(
         return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
     return Measured(
-        tuple(GrowthRow(**priced(row)) for row in rows(GROWTH)),
-        tuple(TokenRow(**priced(row)) for row in rows(TOKENS)),
+        tuple(GrowthRow(**_valued(row)) for row in rows(GROWTH)),
+        tuple(TokenRow(**_valued(row)) for row in rows(TOKENS)),
         tuple(TimeRow(**row) for row in rows(TIMES)),
         tuple(ReturnRow(**row) for row in rows(RETURNS)),
     )
 
 
-def priced(row: Mapping[str, Any]) -> dict[str, Any]:
+def _valued(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with its tokens and its prices as one value each."""
     kept = {name: value for name, value in row.items() if name not in (*TOKEN_CLASSES, *PRICES)}
     rate = None if row["input"] is None else Rate(**{name: row[name] for name in PRICES})
