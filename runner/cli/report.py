@@ -6,6 +6,7 @@ example: runner report --kind live --out report.html
 import argparse
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -197,7 +198,8 @@ def put(path: Path, text: str) -> None:
         fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
         fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
         raise EnvironmentProblem(f"cannot write {path}: {error.strerror or error}") from error
 
 

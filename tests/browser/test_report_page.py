@@ -94,7 +94,7 @@ def test_simulated_trials_carry_a_mark_that_stays_in_view(browser: Browser, scri
         return ['#all tbody tr', '#all tbody .kind-scripted']
             .map(what => document.querySelectorAll(what).length)""")
     assert rows == marked == 32
-    captions = browser.ask("return [...document.querySelectorAll('caption')].map(c => c.innerText)")
+    captions = browser.ask("return [...document.querySelectorAll('caption')].map(c => c.textContent)")
     assert all("simulated" in caption for caption in captions)
 
 

@@ -1,0 +1,237 @@
+"""What a report says of records that have little to say."""
+
+from pathlib import Path
+
+import pytest
+from report_record import HOSTILE, OPTIONS, matrix, said, trial, write
+
+from analysis.report.build import answered, build
+from analysis.report.detail import Places, detail
+from analysis.report.markdown import markdown, plain
+from analysis.report.page import page
+from analysis.report.parts import Report, Table
+from analysis.report.rows import Question, Record, chosen_kinds, read_record
+from runner.config.rates import load_cards
+from runner.config.settings import ROOT
+from runner.events import CallReserved, CallSettled, Event
+from runner.ledger.database import sync
+from runner.types import Usage
+
+CARD, AGAINST = "list-2026-11", "paper-2026-06"
+
+
+@pytest.fixture(autouse=True)
+def _no_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OPTIONS:
+        monkeypatch.delenv(name, raising=False)
+
+
+def record_of(folder: Path, *trials: list[Event]) -> Record:
+    """These trials, by way of journal and database."""
+    write(folder, trials)
+    cards = load_cards(ROOT / "runner" / "rates")
+    sync(folder / "trials.duckdb", folder / "journal", cards)
+    return read_record(Question(folder / "trials.duckdb", ("live",), CARD, AGAINST))
+
+
+def report_of(folder: Path, *trials: list[Event]) -> Report:
+    record = record_of(folder, *trials)
+    return build(record, answered(record))
+
+
+def cells_table(report: Report) -> Table:
+    return next(each for each in report.sections if each.name == "cells").tables[0]
+
+
+def column(found: Table, title: str) -> list[str]:
+    place = [each.title for each in found.columns].index(title)
+    return [row[place] for row in found.rows]
+
+
+def test_no_database_is_an_empty_record(tmp_path: Path) -> None:
+    record = read_record(Question(tmp_path / "none.duckdb", ("live",), CARD, AGAINST))
+    report = build(record, answered(record))
+    assert (report.sections, report.answers) == ((), ())
+    assert report.scope == ("There are no live trials.",)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_or_two_trials_never_look_sure(tmp_path: Path, n: int) -> None:
+    report = report_of(tmp_path, *(trial(number=k, read=k) for k in range(n)))
+    found = cells_table(report)
+    for title in ("USD per solved task", "success rate", "median USD", "median time"):
+        assert [cell.endswith("(n too small)") for cell in column(found, title)] == [True], title
+    assert "[" not in "".join(cell for row in found.rows for cell in row)
+
+
+def test_two_small_cells_have_no_p_and_no_delta(tmp_path: Path) -> None:
+    report = report_of(tmp_path, *(trial(arm, number=k) for arm in "AD" for k in range(2)))
+    tests = next(each for each in report.sections if each.name == "tests")
+    ratios, usd = tests.tables[:2]
+    assert column(ratios, "told apart") == ["n too small"]
+    assert (column(usd, "p"), column(usd, "Cliff's δ")) == (["n too small"], ["–"])
+    assert column(usd, "told apart") == ["n too small"]
+
+
+def test_one_arm_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
+    report = report_of(tmp_path, *(trial(number=k, read=k) for k in range(4)))
+    said_in = [line for each in report.sections for line in each.sentences]
+    assert "There are no two arms to compare." in said_in
+    assert any(
+        "Only A was run on T1" in line
+        for line in (*report.answers[0].rest, *report.answers[0].fine)
+    )
+
+
+def test_all_failures_have_no_cost_per_solved_task(tmp_path: Path) -> None:
+    report = report_of(tmp_path, *(trial(number=k, status="failed") for k in range(4)))
+    found = cells_table(report)
+    assert column(found, "USD per solved task")[0].startswith("no success in 4, $")
+    assert column(found, "median USD") == ["no data"]
+    assert column(found, "success rate") == ["0% [0%, 49%]"]
+    assert "no arm solved the task" in report.answers[0].headline
+
+
+def test_ties_everywhere_are_no_difference(tmp_path: Path) -> None:
+    report = report_of(
+        tmp_path, *(trial(arm, number=k, read=0) for arm in ("A", "E") for k in range(4))
+    )
+    usd = next(each for each in report.sections if each.name == "tests").tables[1]
+    assert column(usd, "Cliff's δ") == ["+0.00 negligible"]
+    assert column(usd, "p") == ["1.000 (permutation)"]
+    assert column(cells_table(report), "median USD") == [
+        cell for cell in column(cells_table(report), "median USD") if cell.endswith("(all equal)")
+    ]
+
+
+def test_usage_that_nobody_knows_is_not_taken_for_zero(tmp_path: Path) -> None:
+    events = trial()
+    name = "live-A-T1-0-1"
+    lost: list[Event] = [
+        CallReserved(name, 3, 3, "solo", "claude-opus-4-7", 0.5),
+        CallSettled(name, 3, 3, "solo", "claude-opus-4-7", Usage(), None, error="gone", lost=True),
+    ]
+    record = record_of(tmp_path, [*events[:-1], *lost, events[-1]])
+    (found,) = record.trials
+    assert found.row.tokens is None
+    assert found.facts["lost_usd"] == 0.5
+    report = build(record, answered(record))
+    prices = next(each for each in report.sections if each.name == "prices")
+    assert any(line.startswith("Lost: calls of 1 trials") for line in prices.sentences)
+
+
+def test_a_model_without_a_price_is_named_and_costs_nothing_known(tmp_path: Path) -> None:
+    events: list[Event] = [
+        CallSettled(e.trial_id, e.seq, e.iteration, e.role, "new-model", e.usage, 1.0)
+        if isinstance(e, CallSettled)
+        else e
+        for e in trial()
+    ]
+    report = report_of(tmp_path, events)
+    assert column(cells_table(report), "USD per solved task") == ["not known for 1 of 1"]
+    prices = next(each for each in report.sections if each.name == "prices")
+    assert any("has none for new-model" in line for line in prices.sentences)
+
+
+@pytest.mark.parametrize("limit", ["arm", "run"])
+def test_a_trial_cut_short_by_what_others_spent_is_no_result(tmp_path: Path, limit: str) -> None:
+    record = record_of(tmp_path, trial(), trial(number=1, status="budget", limit=limit))
+    assert [each.row.void for each in record.trials] == [False, True]
+    report = build(record, answered(record))
+    assert "1 are results, 1 are not (infrastructure, cut short)." in report.scope
+    assert column(cells_table(report), "solved") == ["1 of 1"]
+    assert column(report.sections[-1].tables[0], "status") == ["solved", "budget (no result)"]
+
+
+def test_a_trial_at_its_own_limit_is_a_result(tmp_path: Path) -> None:
+    record = record_of(tmp_path, trial(status="budget", limit="trial"), trial(number=1))
+    assert [each.row.void for each in record.trials] == [False, False]
+
+
+def test_the_kind_that_tells_most_about_models_is_chosen() -> None:
+    assert chosen_kinds({"scripted": 9, "replayed": 2}) == ("replayed",)
+    assert chosen_kinds({"imported": 40, "scripted": 9}) == ("imported",)
+    assert chosen_kinds({"scripted": 9, "live": 1}) == ("live",)
+    assert chosen_kinds({}) == ("live",)
+    assert chosen_kinds({"live": 1}, ("scripted", "live")) == ("live", "scripted")
+
+
+def test_caps_models_and_images_are_told_from_manifests(tmp_path: Path) -> None:
+    report = report_of(tmp_path, trial(), trial("D"))
+    method = next(each for each in report.sections if each.name == "method")
+    caps, made_of = method.tables
+    assert column(caps, "most turns") == ["40", "40"]
+    assert ("image of T1", "runner/typer:t1-0 (sha256:0)", "all") in made_of.rows
+
+
+def test_a_trial_without_transcript_and_change_says_so(tmp_path: Path) -> None:
+    record = record_of(tmp_path, trial())
+    found = detail(record.trials[0], Places(tmp_path, tmp_path, {}))
+    assert (found.change, found.said) == (None, ())
+    assert found.note == "There is no transcript of this trial on record."
+
+
+def test_a_damaged_transcript_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+    events = trial()
+    said(tmp_path, events)
+    path = tmp_path / "transcripts" / "live-A-T1-0-1.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], b"{\xff}\n", *lines[2:]]))
+    found = detail(record_of(tmp_path, events).trials[0], Places(path.parent, tmp_path, {}))
+    assert len(found.said) == 2
+    assert "line 3" in found.note
+
+
+def test_markdown_shows_what_was_written_and_obeys_none_of_it(tmp_path: Path) -> None:
+    report = report_of(tmp_path, trial(reason=f"{HOSTILE} | [x](y) `z`"))
+    row = next(line for line in markdown(report).splitlines() if "window.ran" in line)
+    assert row.count(" | ") == len(report.sections[-1].tables[0].columns) - 1
+    assert r"\<script\>" in row
+    assert r"\[x\](y) \`z\`" in row
+
+
+@pytest.mark.parametrize("text", ["a\nb", "# a", "*a*", "<b>", "a|b", "`a`", "~~a~~", "$a$"])
+def test_no_mark_of_markdown_is_left_alone(text: str) -> None:
+    for mark in "#*<>|`~$":
+        assert plain(text).count(f"\\{mark}") == text.count(mark)
+    assert "\n" not in plain(text)
+
+
+def test_page_markdown_and_sections_come_in_one_order(tmp_path: Path) -> None:
+    record = record_of(tmp_path, *matrix("live", 3))
+    report = build(record, answered(record))
+    html = page(report, record.trials, Places(tmp_path, tmp_path, {}), "trials").html
+    text = markdown(report)
+    titles = [each.title for each in report.sections]
+    assert titles == ["Results", "How sure it is", "Prices", "How it was run", "Every trial"]
+    for shown in (html, text):
+        places = [shown.index(f">{t}</h2>" if shown is html else f"\n## {t}") for t in titles]
+        assert places == sorted(places)
+        assert shown.index("cheapest per solved task") < places[0]
+
+
+def test_trials_that_do_not_fit_in_are_linked_and_the_page_stays_small(tmp_path: Path) -> None:
+    events = trial()
+    said(tmp_path, events, output="word " * 2_000)
+    record = record_of(tmp_path, events)
+    report = build(record, answered(record))
+    places = Places(tmp_path / "transcripts", tmp_path, {})
+    inside = page(report, record.trials, places, "trials")
+    beside = page(report, record.trials, places, "trials", embed_bytes=100)
+    assert (inside.linked, list(inside.files)) == (False, [])
+    ((name, text),) = beside.files
+    assert name == "trials/live-A-T1-0-1.html"
+    assert f'href="{name}"' in beside.html
+    assert "word word" in text
+    assert "<script" not in text
+
+
+def test_the_page_lets_nothing_run_but_its_own_script(tmp_path: Path) -> None:
+    record = record_of(tmp_path, trial("<b>x</b>", reason=HOSTILE))
+    report = build(record, answered(record))
+    html = page(report, record.trials, Places(tmp_path, tmp_path, {}), "trials").html
+    policy = html.split('Content-Security-Policy" content="')[1].split('"')[0]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert html.count("<script>") == 1
+    assert "<b>x</b>" not in html
