@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import comb
+from math import exp, lgamma, log, log1p
 
 from runner.config.arms import Arm
 from runner.matrix.engine import Cell
@@ -48,15 +48,22 @@ class Plan:
 def expected_attempts(goal: Goal, rate: float) -> float:
     """How many results a cell takes on average when each is solved with probability `rate`.
 
-    With T the trial of the n-th success, E[min(T, most)] is the sum of P(T > k) over k < most,
-    and T > k when k trials hold fewer than n successes (the negative binomial distribution).
+    The trial T of the n-th success has the negative binomial distribution,
+    P(T = t) = C(t - 1, n - 1) rate^n (1 - rate)^(t - n); this is E[min(T, most)].
     """
-    if goal.fixed:
+    if goal.fixed or rate >= 1:
         return float(goal.n)
-    return sum(
-        sum(comb(k, s) * rate**s * (1 - rate) ** (k - s) for s in range(min(goal.n, k + 1)))
-        for k in range(goal.most)
-    )
+    if rate <= 0:
+        return float(goal.most)
+    chances = {t: _chance(t, goal.n, rate) for t in range(goal.n, goal.most + 1)}
+    reached = sum(chances.values())
+    return sum(t * chance for t, chance in chances.items()) + goal.most * (1 - reached)
+
+
+def _chance(t: int, n: int, rate: float) -> float:
+    """P(T = t), by logarithms: the powers alone would vanish for large n."""
+    ways = lgamma(t) - lgamma(n) - lgamma(t - n + 1)
+    return exp(ways + n * log(rate) + (t - n) * log1p(-rate))
 
 
 def plan(

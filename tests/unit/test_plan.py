@@ -44,6 +44,11 @@ def test_the_formula_agrees_with_playing_it_out(rate: float) -> None:
     assert expected_attempts(goal, rate) == pytest.approx(mean, abs=0.05)
 
 
+def test_large_numbers_neither_vanish_nor_take_long() -> None:
+    assert expected_attempts(Goal((A,), 5000, False, 1), 0.8) == pytest.approx(6250, rel=1e-6)
+    assert expected_attempts(Goal((A,), 5000, False, 1), 0.001) == pytest.approx(10_000)
+
+
 def test_with_fixed_it_is_the_number_asked_for() -> None:
     assert expected_attempts(Goal((A,), 5, True, 1), 0.2) == 5
 
