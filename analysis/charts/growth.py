@@ -14,6 +14,7 @@ from analysis.charts.theme import (
     WIDTH,
     Datum,
     Layer,
+    apart,
     arm_scale,
     counted,
     dash_scale,
@@ -23,6 +24,7 @@ from analysis.charts.theme import (
 )
 from analysis.stats.estimates import FEWEST
 
+NEAR = 0.06  # of the scale: nearer names would cover each other
 HOW = (
     "Median of the trials that got so far; band: their middle half, from three trials on.",
     "The further right, the fewer and the longer trials are left.",
@@ -111,8 +113,11 @@ def lines(steps: Sequence[Datum], arms: Sequence[str], color: altair.Color) -> L
 
 def names(ends: Sequence[Datum], color: altair.Color) -> Layer:
     """Each arm's name where its line ends."""
+    places = [(float(str(end["turn"])), float(str(end["tokens"]))) for end in ends]
+    near = (NEAR * max(x for x, _ in places), NEAR * max(y for _, y in places))
+    moved = [{**end, "tokens": y} for end, (_, y) in zip(ends, apart(places, near), strict=True)]
     return (
-        marks(ends)
+        marks(moved)
         .mark_text(align="left", dx=8, fontSize=14, fontWeight="bold")
         .encode(
             x=altair.X("turn:Q"), y=altair.Y("tokens:Q"), text=altair.Text("arm:N"), color=color

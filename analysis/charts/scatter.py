@@ -8,7 +8,7 @@ import altair
 from analysis.answers import money
 from analysis.charts.drawing import charted, message
 from analysis.charts.picture import Picture
-from analysis.charts.theme import WIDTH, Layer, arm_scale, counted, joined, marks, titled
+from analysis.charts.theme import WIDTH, Layer, apart, arm_scale, counted, joined, marks, titled
 from analysis.colours import GROUND, INK, MUTED
 from analysis.stats.pareto import frontier
 from analysis.stats.samples import TrialRow
@@ -17,6 +17,9 @@ from analysis.stats.summary import CellAnswer, TaskAnswer
 SOLVED, FAILED, MEDIAN = "solved", "not solved", "median of the solved"
 CROSS = "M-1,-.6L-.6,-1L0,-.4L.6,-1L1,-.6L.4,0L1,.6L.6,1L0,.4L-.6,1L-1,.6L-.4,0Z"
 FAR = 30  # times: from there on the dearest would press all others into one corner
+NEAR = 0.06  # of the scale: nearer names would cover each other
+CROWD = 60  # trials: from there on they step back behind the medians
+FEW, MANY = {"size": 75, "opacity": 0.8}, {"size": 30, "opacity": 0.35}
 Point = Mapping[str, str | float]
 
 HOW = (
@@ -38,9 +41,9 @@ def pareto_picture(
     place = axes(trials)
     layers = [
         staircase(best(medians)),
-        points(trials, arms, place, {"filled": True, "size": 75, "opacity": 0.8}),
+        points(trials, arms, place, {"filled": True, **(FEW if len(trials) < CROWD else MANY)}),
         points(medians, arms, place, {"filled": False, "size": 260, "strokeWidth": 3}),
-        *labels([*medians, *unplaced(trials, medians)], arms),
+        *labels(named(trials, medians), arms),
     ]
     hidden = sum(cell.trials for cell in task.cells) - len(trials)
     unseen = f"Not shown, for want of USD or seconds: {counted(hidden)}."
@@ -109,7 +112,11 @@ def points(
                 "what:N",
                 scale=shapes,
                 legend=altair.Legend(
-                    title=None, symbolFillColor=MUTED.light, symbolStrokeWidth=0, symbolSize=100
+                    title=None,
+                    symbolFillColor=MUTED.light,
+                    symbolStrokeWidth=0,
+                    symbolOpacity=1,
+                    symbolSize=100,
                 ),
             ),
             tooltip=[
@@ -151,10 +158,18 @@ def labels(places: Sequence[Point], arms: Sequence[str]) -> tuple[Layer, Layer]:
     )
 
 
-def unplaced(trials: Sequence[Point], medians: Sequence[Point]) -> list[Point]:
-    """A trial of each arm that has no median, to hold the arm's name."""
-    named = {each["arm"] for each in medians}
-    return list({each["arm"]: each for each in trials if each["arm"] not in named}.values())
+def named(trials: Sequence[Point], medians: Sequence[Point]) -> list[Point]:
+    """Where the arms' names stand: at their medians, or at a trial of an arm that has none."""
+    has = {each["arm"] for each in medians}
+    others = {each["arm"]: each for each in trials if each["arm"] not in has}
+    places = [*medians, *others.values()]
+    at = [(float(each["usd"]), float(each["wall_s"])) for each in places]
+    most = [(float(each["usd"]), float(each["wall_s"])) for each in trials]
+    near = (NEAR * max(usd for usd, _ in most), NEAR * max(wall_s for _, wall_s in most))
+    return [
+        {**each, "wall_s": wall_s}
+        for each, (_, wall_s) in zip(places, apart(at, near), strict=True)
+    ]
 
 
 def words(task: TaskAnswer, trials: Sequence[Point], medians: Sequence[Point]) -> str:

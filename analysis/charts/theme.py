@@ -97,6 +97,23 @@ def counted(number: int, noun: str = "trial") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def apart(
+    places: Sequence[tuple[float, float]], near: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """The places with those that would cover each other moved up, so that names can be read.
+
+    Two cover each other if both their distances are below `near`.
+    """
+    put: dict[int, tuple[float, float]] = {}
+    for n in sorted(range(len(places)), key=lambda n: (places[n][1], n)):
+        x, y = places[n]
+        for other_x, other_y in sorted(put.values(), key=lambda place: place[1]):
+            if abs(other_x - x) < near[0] and abs(other_y - y) < near[1]:
+                y = other_y + near[1]
+        put[n] = (x, y)
+    return [put[n] for n in range(len(places))]
+
+
 def rows() -> altair.Y:
     """A row per arm; `arm_names` says whose."""
     return altair.Y("arm:N", title=None, axis=None)

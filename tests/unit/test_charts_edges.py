@@ -13,7 +13,8 @@ from analysis.charts import Picture, pictures, write
 from analysis.charts.bars import short
 from analysis.charts.files import page, safe
 from analysis.charts.gallery import pictures as all_pictures
-from analysis.charts.scatter import axes
+from analysis.charts.scatter import FEW, MANY, axes
+from analysis.charts.theme import apart
 from analysis.stats.samples import TrialRow
 from analysis.stats.summary import analyse
 from runner.errors import EnvironmentProblem
@@ -89,26 +90,28 @@ def test_a_folder_that_can_not_be_made_is_named(few: Mapping[str, Picture], tmp_
         write(few, tmp_path / "taken")
 
 
-def test_each_picture_is_four_files_and_all_are_one_page(
-    few: Mapping[str, Picture], tmp_path: Path
-) -> None:
-    made = write(few, tmp_path / "new" / "folder")
+@pytest.fixture(scope="module")
+def written(few: Mapping[str, Picture], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return list(write(few, tmp_path_factory.mktemp("pictures") / "new" / "folder"))
+
+
+def test_each_picture_is_four_files_and_all_are_one_page(written: list[Path]) -> None:
     names = {
         f"{name}-{ground}.{form}"
         for name in ("success", "growth-T1")
         for ground in ("light", "dark")
         for form in ("svg", "png")
     }
-    assert {path.name for path in made} == {*names, "pictures.html"}
-    assert all(path.stat().st_size > 500 for path in made)
-    assert (made[0].parent / "success-dark.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in written} == {*names, "pictures.html"}
+    assert all(path.stat().st_size > 500 for path in written)
+    assert (written[0].parent / "success-dark.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_page_fetches_nothing_and_may_not(few: Mapping[str, Picture]) -> None:
-    text = page(few)
+def test_the_page_fetches_nothing_and_may_not(written: list[Path]) -> None:
+    text = written[-1].read_text(encoding="utf-8")
     assert "default-src 'none'" in text
     own = re.sub(r'<script type="module">.*?</script>', "", text, flags=re.DOTALL)
-    assert not re.search(r"(?:src|href|action|data)\s*=", re.sub(r"data-name=", "", own))
+    assert not re.search(r"(?:src|href|action|data)\s*=", own)
     assert text.count("</script>") == 1
     assert len(text) < 2_000_000
 
@@ -119,3 +122,18 @@ def test_a_page_of_drawings_needs_no_script_of_others(few: Mapping[str, Picture]
 
 def test_names_of_files_lead_nowhere() -> None:
     assert safe("../pareto T1/é") == "..-pareto-T1--"
+
+
+def test_names_that_would_cover_each_other_move_up_and_others_stay() -> None:
+    places = [(1.0, 10.0), (1.0, 10.0), (1.0, 10.5), (5.0, 10.0)]
+    moved = apart(places, (0.5, 1.0))
+    assert moved == [(1.0, 10.0), (1.0, 11.0), (1.0, 12.0), (5.0, 10.0)]
+    assert apart([], (1.0, 1.0)) == []
+
+
+def test_a_crowd_of_trials_steps_back_behind_the_medians() -> None:
+    crowd = [row("A", f"a{n}", 0.5 + n / 100, 250.0 + n) for n in range(60)]
+    assert FEW["size"] > MANY["size"]
+    layers = drawn(*crowd)["pareto-T1"].spec
+    assert layers is not None
+    assert layers["layer"][1]["mark"]["size"] == MANY["size"]  # type: ignore[index]

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import altair
 import pytest
 from chart_samples import HOSTILE, growth, times, trials, used
+from doc_pages import ALL, table
 from test_colours import contrast
 
 from analysis.charts import Picture, pictures
@@ -188,6 +189,11 @@ def test_a_hostile_name_is_shown_as_it_is_written(gallery: Gallery) -> None:
     assert "&lt;script>" in gallery["cost"].svg_light.replace("&gt;", ">")
 
 
-@pytest.mark.parametrize("name", CHARTS)
+@pytest.mark.parametrize("name", ["cost", "pareto-T1", "growth-T1", "tokens"])
 def test_a_specification_is_one_by_its_schema(gallery: Gallery, name: str) -> None:
     assert altair.Chart.from_dict(dict(gallery[name].spec or {})) is not None
+
+
+def test_the_guide_names_every_picture() -> None:
+    named = {row[0].split("-")[0] for row in table(ALL["docs/pictures.md"], "The pictures", "name")}
+    assert named == {name.split("-")[0] for name in NAMES}
