@@ -69,8 +69,5 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def grid(settings: Settings, sql: str, **parameters: object) -> Grid:
     """A query's rows as a table; simulated cells say so in their kind."""
     found = query(settings.database, sql, wait_s=settings.db_wait_s, parameters=parameters)
-    rows = [
-        tuple(marked(value) for value in row)
-        for row in found.rows
-    ]
+    rows = [tuple(marked(value) for value in row) for row in found.rows]
     return as_table(found.columns, rows)

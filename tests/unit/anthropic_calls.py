@@ -24,7 +24,9 @@ def no_wait(seconds: float) -> bool:
 
 def claude(url: str, key: str = "key", **settings: Any) -> closing[OpenModel]:
     options = settings.pop("options", {})
-    connection = replace(Connection(key, url, timeout_s=5.0, deadline_s=20.0, wait=no_wait), **settings)
+    connection = replace(
+        Connection(key, url, timeout_s=5.0, deadline_s=20.0, wait=no_wait), **settings
+    )
     return closing(make_model("anthropic", MODEL, 4096, options, connection))
 
 

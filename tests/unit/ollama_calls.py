@@ -25,7 +25,9 @@ def no_wait(seconds: float) -> bool:
 def local(
     url: str, options: dict[str, object] | None = None, **settings: Any
 ) -> closing[OpenModel]:
-    connection = replace(Connection(ollama_host=url, timeout_s=5.0, deadline_s=20.0, wait=no_wait), **settings)
+    connection = replace(
+        Connection(ollama_host=url, timeout_s=5.0, deadline_s=20.0, wait=no_wait), **settings
+    )
     return closing(make_model("ollama", MODEL, 512, options or {"num_ctx": 8192}, connection))
 
 

@@ -167,7 +167,9 @@ def test_the_database_and_the_driver_count_the_same_money(
 
 
 def test_replayed_trials_are_cells_of_their_own(db: Path, folder: Path) -> None:
-    trials: list[list[Event]] = [[started(name, kind=kind), ended(name)] for name, kind in KINDS.items()]
+    trials: list[list[Event]] = [
+        [started(name, kind=kind), ended(name)] for name, kind in KINDS.items()
+    ]
     ingest(db, [write_journal(folder, "r1", *trials)], CARDS)
     assert ask(
         db, "SELECT provider_kind, attempts FROM cells WHERE card = 'list-2026-11' ORDER BY 1"
