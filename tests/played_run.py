@@ -26,7 +26,7 @@ class PlayedEngine:
     """A `TrialEngine` whose attempts end as soon as `hold` are in flight, or none can be added."""
 
     play: Callable[[Attempt], Outcome]
-    room: Capacity = Capacity(1, 1)
+    room: Capacity = field(default_factory=lambda: Capacity(1, 1))
     usd: float = 0.0
     outcomes: "SimpleQueue[Outcome | StopAsked]" = field(default_factory=SimpleQueue)
     submitted: list[Attempt] = field(default_factory=list)
