@@ -17,7 +17,7 @@ matrix_options = $(strip $(call option,N,n) $(call option,ARMS,arms) $(call opti
     $(call option,MODELS,models) $(call option,JOBS,jobs) $(call option,BUDGET,budget) \
     $(call option,SEED,seed) $(call option,RUN,run) $(call option,MAX_ITERS,max-iters))
 
-.PHONY: help setup python image demo trial matrix status doctor test test-unit check bench soak lock clean
+.PHONY: help setup python image browser demo trial matrix status doctor test test-unit check bench soak lock clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -49,9 +49,13 @@ status: python ## Show what has been run and what it cost
 doctor: python ## Check this machine and explain what is missing
 	@$(RUNNER) doctor
 
-test: image ## Run all tests: first those without Docker, then those with it
+test: image browser ## Run all tests: without Docker, with it, and in a browser
 	@$(PYTEST) -q -n 2 tests/unit
+	@$(PYTEST) -q tests/browser
 	@$(PYTEST) -q tests/docker
+
+browser: python
+	@scripts/setup.sh browser
 
 test-unit: python ## Run the tests that need no Docker
 	@$(PYTEST) -q -n 2 tests/unit

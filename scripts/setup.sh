@@ -4,6 +4,7 @@
 #   scripts/setup.sh           the Python environment, then a Docker engine
 #   scripts/setup.sh python    the Python environment only
 #   scripts/setup.sh docker    a Docker engine only (after python)
+#   scripts/setup.sh browser   Chromium and its driver, for the tests of the report
 #
 # Exit 3: a person has to do something; the exact commands were printed.
 # PYTHON names the interpreter to use. SETUP_OS_RELEASE and SETUP_SOCKET stand in for
@@ -160,15 +161,23 @@ setup_python() {
 # shellcheck source=scripts/setup_docker.sh
 . scripts/setup_docker.sh
 
+setup_browser() {
+    command -v chromedriver >/dev/null && command -v chromium >/dev/null && return
+    can_install || stop "Chromium and its driver are needed for the tests of the report" \
+        "sudo apt-get install --no-install-recommends chromium chromium-driver"
+    apt_install chromium chromium-driver
+}
+
 case "${1:-all}" in
     python) setup_python ;;
     docker) setup_docker ;;
+    browser) setup_browser ;;
     all)
         setup_python
         setup_docker
         ;;
     *)
-        printf 'usage: scripts/setup.sh [python|docker]\n' >&2
+        printf 'usage: scripts/setup.sh [python|docker|browser]\n' >&2
         exit 2
         ;;
 esac

@@ -74,7 +74,7 @@ class PlayedRun:
     """A session around a played engine."""
 
     engine: PlayedEngine
-    goal: Goal = Goal((A, B), 2, False, 1)
+    goal: Goal = field(default_factory=lambda: Goal((A, B), 2, False, 1))
     needs: Mapping[str, Need] = field(default_factory=lambda: {"A": Need(), "B": Need()})
     past: Sequence[Past] = ()
     limit_usd: float | None = None
