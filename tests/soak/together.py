@@ -101,7 +101,8 @@ def side_by_side(code: Path, scratch: Path, jobs: int) -> list[Figure]:
 def flat_memory(code: Path, scratch: Path, trials: int, jobs: int) -> list[Figure]:
     """The memory over many trials in the world without containers."""
     with Warm(docker=False, code=code) as warm:
-        command = warm.start(scratch, *run_of(trials, jobs, "scripted:oracle"))
+        run = run_of(trials, jobs, "scripted:oracle")
+        command = warm.start(scratch, *run, RUNNER_DB=str(scratch / "trials.duckdb"))
         seen = watched(command, scratch)
     early = seen.between(trials // 10, trials // 5)
     late = seen.between(trials - trials // 10, trials)
