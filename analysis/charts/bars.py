@@ -14,6 +14,7 @@ from analysis.charts.theme import (
     THOUSANDS,
     WIDTH,
     Datum,
+    Layer,
     arm_names,
     counted,
     joined,
@@ -135,7 +136,7 @@ def bars(
 ) -> Spec:
     """One task's bars; only the first has the legend, which is the same for all."""
     cells = {arm: parts for (of, arm), parts in sorted(means.items()) if of == task}
-    data = [
+    data: list[Datum] = [
         {"arm": arm, "part": name, "amount": parts[name], "place": kind.parts.index(name)}
         for arm, parts in cells.items()
         for name in shown
@@ -144,8 +145,26 @@ def bars(
         {"arm": arm, "amount": sum(parts.values()), "said": total(kind, parts)}
         for arm, parts in cells.items()
     ]
+    drawn = stack(kind, data, shown, first=first)
+    said = (
+        marks(totals)
+        .mark_text(align="left", dx=6)
+        .encode(x=altair.X("amount:Q"), y=rows(), text=altair.Text("said:N"))
+    )
+    return joined(
+        "layer",
+        (drawn, said, arm_names(list(cells), arms)),
+        width=WIDTH - 60,
+        height=ROW * len(cells),
+        title={"text": task, "anchor": "start"},
+        resolve={"scale": {"color": "independent"}},
+    )
+
+
+def stack(kind: Kind, data: Sequence[Datum], shown: Sequence[str], *, first: bool) -> Layer:
+    """The parts themselves, one after the other."""
     colours = [PARTS[kind.parts.index(name)].light for name in shown]
-    drawn = (
+    return (
         marks(data)
         .mark_bar(stroke=INK.light, strokeWidth=0.6, height={"band": 0.72})
         .encode(
@@ -165,19 +184,6 @@ def bars(
                 altair.Tooltip("amount:Q", format=",.0f"),
             ],
         )
-    )
-    said = (
-        marks(totals)
-        .mark_text(align="left", dx=6)
-        .encode(x=altair.X("amount:Q"), y=rows(), text=altair.Text("said:N"))
-    )
-    return joined(
-        "layer",
-        (drawn, said, arm_names(list(cells), arms)),
-        width=WIDTH - 60,
-        height=ROW * len(cells),
-        title={"text": task, "anchor": "start"},
-        resolve={"scale": {"color": "independent"}},
     )
 
 
