@@ -17,7 +17,7 @@ matrix_options = $(strip $(call option,N,n) $(call option,ARMS,arms) $(call opti
     $(call option,MODELS,models) $(call option,JOBS,jobs) $(call option,BUDGET,budget) \
     $(call option,SEED,seed) $(call option,RUN,run) $(call option,MAX_ITERS,max-iters))
 
-.PHONY: help setup python image browser demo trial matrix status doctor test test-unit check bench soak lock clean
+.PHONY: help setup python image browser demo trial matrix status report doctor test test-unit check bench soak lock clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -46,6 +46,9 @@ matrix: image ## Run arms on tasks: N=3 [ARMS=A,B,C,D] [TASKS=T1,T2,T3] [JOBS=4]
 status: python ## Show what has been run and what it cost
 	@$(RUNNER) status
 
+report: python ## Write results/report.html: the answer, its reasons, every trial [KIND=live]
+	@$(RUNNER) report $(call option,KIND,kind)
+
 doctor: python ## Check this machine and explain what is missing
 	@$(RUNNER) doctor
 
@@ -54,7 +57,7 @@ test: image browser ## Run all tests: without Docker, with it, and in a browser
 	@$(PYTEST) -q tests/browser
 	@$(PYTEST) -q tests/docker
 
-browser: python
+browser: python ## Install the browser that tests open the report in
 	@scripts/setup.sh browser
 
 test-unit: python ## Run the tests that need no Docker
