@@ -24,6 +24,7 @@ from analysis.report.parts import Report
 from analysis.report.rows import Trial
 
 EMBED_BYTES = 3_000_000  # of packed trials in the page; with more, each gets a page of its own
+PACKS_AT_MOST = 10  # times that text becomes smaller by packing, at the very best
 WIDE = 700  # pixels from which a picture gets a line of its own
 FILTERS = ("arm", "task", "status", "kind")
 NUMBERS = {"turns": "iterations", "USD": "usd", "time": "wall_s", "tokens": "tokens"}
@@ -143,6 +144,8 @@ def packed_trials(
     templates: Environment, trials: Sequence[Trial], places: Places, most: int
 ) -> dict[str, str] | None:
     """Each trial's record as base64 of gzip, or None when they are more than `most` bytes."""
+    if raw_bytes(trials, places) > most * PACKS_AT_MOST:
+        return None
     packed = {}
     left = most
     for trial in trials:
@@ -152,6 +155,12 @@ def packed_trials(
         if left < 0:
             return None
     return packed
+
+
+def raw_bytes(trials: Sequence[Trial], places: Places) -> int:
+    """The bytes of what the trials said, so that what can't fit in is not packed in vain."""
+    paths = (places.transcripts / f"{trial.row.trial_id}.jsonl" for trial in trials)
+    return sum(path.stat().st_size for path in paths if path.exists())
 
 
 def fragment(templates: Environment, found: Detail) -> str:
