@@ -25,6 +25,7 @@ IN_VIEW = """
     return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight"""
 SHOWN = """return [...document.querySelectorAll('#all tbody tr')].filter(r => !r.hidden)
     .map(r => r.cells[0].textContent)"""
+PAINTED = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 PANE = "return document.querySelector(arguments[0] + ' .trial')?.dataset.trial"
 
 
@@ -94,7 +95,9 @@ def test_simulated_trials_carry_a_mark_that_stays_in_view(browser: Browser, scri
         return ['#all tbody tr', '#all tbody .kind-scripted']
             .map(what => document.querySelectorAll(what).length)""")
     assert rows == marked == 32
-    captions = browser.ask("return [...document.querySelectorAll('caption')].map(c => c.textContent)")
+    captions = browser.ask(
+        "return [...document.querySelectorAll('caption')].map(c => c.textContent)"
+    )
     assert all("simulated" in caption for caption in captions)
 
 
@@ -216,10 +219,12 @@ def test_a_thousand_trials_open_in_a_moment_from_a_small_file(
     made = page(report, record.trials, Places(tmp_path, tmp_path, {}), "trials")
     path.write_text(made.html, encoding="utf-8")
     assert path.stat().st_size < 5_000_000
-    fresh(browser, path)
+    paints = []
+    for _ in range(3):  # a busy machine delays some of them, a heavy page all
+        fresh(browser, path)
+        paints.append(browser.wait(PAINTED))
+    assert min(paints) <= 1500
     assert len(browser.ask(SHOWN)) == 1000
-    paints = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-    assert browser.wait(paints) <= 1500
 
 
 def many(record: Record) -> Record:
