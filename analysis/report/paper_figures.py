@@ -140,7 +140,7 @@ def delta_figures(answers: Answers, theirs: Published) -> Iterator[Figure]:
     for task in theirs.p:
         for pair in ("AD", "BD"):
             own = delta_text(answers, task, pair)
-            why = theirs.explained[pair]
+            why = theirs.explained.get(pair, "")
             yield Figure(task, f"{pair[0]}-{pair[1]}", NOT_PRINTED, own, why)
 
 

@@ -47,6 +47,7 @@ def test_other_data_than_the_published_are_not_explained_away(
     said = found.sections[0].sentences
     assert "A-T3, low: printed 0.17, ours n too small. Not explained" in "\n".join(said)
     assert len(rows(found, "no")) > 100
+    assert not any(row[5] for same in ("no", "") for row in rows(found, same))
 
 
 def test_the_printed_figures_are_complete() -> None:
