@@ -1,7 +1,7 @@
 """What a trial changed, as a diff against what it started from."""
 
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from itertools import groupby
@@ -15,6 +15,8 @@ Tree = Mapping[str, Lines]  # path -> lines as they are shown
 Kind = Literal["added", "removed", "place", "same"]
 
 _CONTEXT = 3
+_ALIKE = 2 * _CONTEXT + 1  # equal lines after which two files go on alike
+_FAR = 80  # lines within which they have to
 _MOST_LINES = 4_000  # of a diff shown; who needs more opens the stored change
 _KINDS: Mapping[str, Kind] = {"+": "added", "-": "removed", "@": "place", " ": "same"}
 UNKNOWN_START = "what it started from is not on this machine: the whole file as the trial left it"
@@ -101,24 +103,44 @@ def _file(path: str, what: str, lines: Sequence[str], note: str = "") -> FileDif
 
 
 def _diff(old: Lines, new: Lines) -> list[str]:
-    start, end = _middle(old, new)
-    before, after = old[start : len(old) - end], new[start : len(new) - end]
-    lines = list(unified_diff(before, after, n=_CONTEXT, lineterm=""))[2:]  # without file names
-    return [_moved(line, start) if line.startswith("@@") else line for line in lines]
+    lines: list[str] = []
+    for old_at, old_end, new_at, new_end in _pieces(old, new):
+        start, after = max(0, old_at - _CONTEXT), max(0, new_at - _CONTEXT)
+        pair = old[start : old_end + _CONTEXT], new[after : new_end + _CONTEXT]
+        found = list(unified_diff(*pair, n=_CONTEXT, lineterm=""))[2:]  # without file names
+        lines += [_moved(x, start, after) if x.startswith("@@") else x for x in found]
+    return lines
 
 
-def _middle(old: Lines, new: Lines) -> tuple[int, int]:
-    """Lines at both ends that are the same and out of any context: comparing them takes long."""
-    short = min(len(old), len(new))
-    start = next((n for n in range(short) if old[n] != new[n]), short)
-    left = short - start
-    end = next((n for n in range(left) if old[-1 - n] != new[-1 - n]), left)
-    return max(0, start - _CONTEXT), max(0, end - _CONTEXT)
+def _pieces(old: Lines, new: Lines) -> Iterator[tuple[int, int, int, int]]:
+    """Where two files differ, as ranges of lines; comparing whole files takes long.
+
+    Between two ranges are more equal lines than both their contexts have.
+    """
+    i = j = 0
+    while True:
+        while i < len(old) and j < len(new) and old[i] == new[j]:
+            i, j = i + 1, j + 1
+        if i == len(old) and j == len(new):
+            return
+        skipped = next(
+            (
+                (a, apart - a)
+                for apart in range(1, _FAR)
+                for a in range(apart + 1)
+                if old[i + a : i + a + _ALIKE] == new[j + apart - a : j + apart - a + _ALIKE]
+            ),
+            (len(old) - i, len(new) - j),
+        )
+        ends = min(len(old), i + skipped[0]), min(len(new), j + skipped[1])
+        yield i, ends[0], j, ends[1]
+        i, j = ends
 
 
-def _moved(line: str, by: int) -> str:
-    """A hunk's head with line numbers of the whole file."""
-    return " ".join(_shifted(part, by) if part[0] in "+-" else part for part in line.split())
+def _moved(line: str, old_by: int, new_by: int) -> str:
+    """A hunk's head with line numbers of the whole files."""
+    _, old, new, _ = line.split(" ")
+    return f"@@ {_shifted(old, old_by)} {_shifted(new, new_by)} @@"
 
 
 def _shifted(part: str, by: int) -> str:

@@ -74,7 +74,7 @@ def test_a_diff_too_long_to_read_is_cut_and_says_by_how_much(tmp_path: Path) -> 
     )
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(40))
 def test_the_diff_is_the_one_of_the_whole_files_and_patch_applies_it(
     tmp_path: Path, seed: int
 ) -> None:
