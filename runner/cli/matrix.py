@@ -6,7 +6,10 @@ example: runner matrix -n 3 --arms A,D --tasks T3 --jobs 4 --budget 40 --models 
 """
 
 import argparse
+import os
+import sys
 from collections.abc import Mapping
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -68,11 +71,20 @@ def run(options: argparse.Namespace, console: Console) -> int:
             order = Order(selection, lock, options.jobs, money, options.cluster)
             ending = session(console, what, there, order, journal, record, state)
     show_end(console, what, path.stem, ending)
+    if ending.at_once:
+        leave(EXITS[ending.why])
     if ending.why == "complete":
         return (
             EXIT_OK if all(met(what.goal, tally) for tally in state.values()) else EXIT_NOT_SOLVED
         )
     return EXITS[ending.why]
+
+
+def leave(code: int) -> NoReturn:
+    """End this process without waiting for what its threads are in: models, the database."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def met(goal: Goal, tally: Tally) -> bool:

@@ -173,18 +173,21 @@ def stop_signals(outcomes: "SimpleQueue[Outcome | StopAsked]") -> Iterator[None]
     """A first Ctrl-C is a wish told to the driver; a second, or SIGTERM, interrupts at once."""
     asked = False
 
-    def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
         nonlocal asked
-        if asked:
+        if asked or number == signal.SIGTERM:
+            # Told as well as raised: what is raised in a callback of C code is lost.
+            outcomes.put(StopAsked("stopped at once", at_once=True))
             raise KeyboardInterrupt
         asked = True
         outcomes.put(StopAsked("interrupted: calls in flight are finished, no more are sent"))
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    before = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def places(there: Benches, settings: Settings) -> int:

@@ -5,7 +5,9 @@ attempts (threads here, other machines) only says how they ended.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import Literal
 
 from runner.budget import Account
@@ -33,6 +35,8 @@ from runner.matrix.schedule import (
     reached,
 )
 from runner.models.failures import pauses_run
+
+_LOOK_S = 0.5
 
 Why = Literal["complete", "budget", "environment", "stopped"]
 
@@ -70,7 +74,8 @@ class Session:
 def drive(session: Session) -> Ending:
     """Run until every cell has what it needs, or until something says stop.
 
-    All that is in flight is waited for before this returns. Raises what `record` raises.
+    All that is in flight is waited for before this returns. Raises what `record` raises, and
+    `KeyboardInterrupt` when it is to stop at once.
     """
     ending: Ending | None = None
     while True:
@@ -78,13 +83,23 @@ def drive(session: Session) -> Ending:
             ending = _issue(session)
         if not session.in_flight:
             return ending or _nothing_left(session)
-        outcome = session.engine.outcomes.get()
-        if stop := _take(session, outcome):
+        if stop := _take(session, _next(session.engine.outcomes)):
             ending = ending or stop
             if stop.why != "budget":  # there each trial meets the limit by itself, and says so
                 session.engine.request_stop(stop.reason)
             if session.in_flight:
                 session.stopping(stop.reason)
+
+
+def _next(outcomes: "SimpleQueue[Outcome | StopAsked]") -> Outcome | StopAsked:
+    """The next outcome, waiting for it as long as it takes.
+
+    The kernel may hand a signal to any thread, which does not wake this one: Python's own
+    handlers run here, so it has to look up now and then.
+    """
+    while True:
+        with suppress(Empty):
+            return outcomes.get(timeout=_LOOK_S)
 
 
 def _issue(session: Session) -> Ending | None:
@@ -134,6 +149,8 @@ def _submit(session: Session, attempt: Attempt, usd: float) -> None:
 def _take(session: Session, outcome: Outcome | StopAsked) -> Ending | None:
     """Count one outcome; says why the run has to end, if it has."""
     if isinstance(outcome, StopAsked):
+        if outcome.at_once:
+            raise KeyboardInterrupt
         return Ending("stopped", outcome.reason)
     attempt, reserved = session.in_flight.pop(outcome.attempt.trial_id)
     tally = session.state[attempt.cell]

@@ -79,9 +79,13 @@ Outcome = Done | Lost | Broken
 
 @dataclass(frozen=True)
 class StopAsked:
-    """Somebody asked for the run to stop; it comes through `outcomes` to wake the driver."""
+    """Somebody asked for the run to stop; it comes through `outcomes` to wake the driver.
+
+    With `at_once` nothing in flight is waited for.
+    """
 
     reason: str
+    at_once: bool = False
 
 
 class TrialEngine(Protocol):

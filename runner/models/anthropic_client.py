@@ -13,6 +13,7 @@ from runner.models.answer import malformed
 from runner.models.attempts import Refused, asked_pause_s
 from runner.models.connection import shown_address
 from runner.models.failures import retried
+from runner.models.tls import trusted
 
 VENDOR_HOST = "api.anthropic.com"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -83,6 +84,7 @@ def open_client(
             if address.hostname != VENDOR_HOST:
                 every["x-api-key"] = api_key  # what servers of the API's older version read
         http_client = DefaultHttpxClient(
+            verify=trusted(),
             event_hooks={"response": [watch]},
             # A redirect would take the key along to wherever it points.
             follow_redirects=False,

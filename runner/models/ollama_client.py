@@ -9,6 +9,7 @@ from runner.models.answer import malformed
 from runner.models.attempts import Refused, asked_pause_s
 from runner.models.connection import is_local, shown_address
 from runner.models.failures import retried
+from runner.models.tls import trusted
 
 try:
     import ollama
@@ -91,6 +92,7 @@ def open_client(host: str, timeout_s: float, ear: Ear | None = None) -> ollama.C
         return ollama.Client(
             host,
             timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s)),
+            verify=trusted(),
             event_hooks=hooks,
             follow_redirects=False,
             trust_env=not is_local(host),

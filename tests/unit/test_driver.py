@@ -133,6 +133,14 @@ def test_a_wish_to_stop_lets_what_is_in_flight_come_back() -> None:
     assert sum(tally.results for tally in run.state.values()) == 2
 
 
+def test_a_wish_to_stop_at_once_waits_for_nothing() -> None:
+    run = PlayedRun(PlayedEngine(solved, Capacity(2, 1)))
+    run.engine.outcomes.put(StopAsked("now", at_once=True))
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert len(run.session.in_flight) == 2
+
+
 def test_it_is_heard_too_when_the_run_ends_for_another_reason() -> None:
     def short(attempt: Attempt) -> Outcome:
         if not run.session.in_flight.keys() - {attempt.trial_id}:
