@@ -69,6 +69,7 @@ check: python ## Check format, lint, types, layers, lock and docs
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports >.cache/lint-imports.log || { cat .cache/lint-imports.log; exit 1; }
 	@.venv/bin/python scripts/lock.py --check
+	@.venv/bin/python scripts/dictionary.py --check
 	@$(PYTEST) -q tests/unit/test_docs.py
 
 bench: image ## Measure and print the figures

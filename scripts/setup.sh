@@ -164,8 +164,8 @@ setup_python() {
 setup_browser() {
     command -v chromedriver >/dev/null && command -v chromium >/dev/null && return
     can_install || stop "Chromium and its driver are needed for the tests of the report" \
-        "sudo apt-get install --no-install-recommends chromium chromium-driver"
-    apt_install chromium chromium-driver
+        "sudo apt-get install --no-install-recommends chromium chromium-driver fonts-dejavu-core"
+    apt_install chromium chromium-driver fonts-dejavu-core
 }
 
 case "${1:-all}" in
