@@ -16,7 +16,7 @@ from rich.console import Console
 from runner import preflight, wiring
 from runner.cli import options as opt
 from runner.cli.matrix_session import Order, bring_up_to_date, session
-from runner.cli.plan import show_plan
+from runner.cli.plan_shown import show_plan
 from runner.cli.run_options import add_run_options, selected
 from runner.cli.run_summary import show_run
 from runner.config.settings import load_settings

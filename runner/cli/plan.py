@@ -1,119 +1,77 @@
 """What a matrix will take: attempts, USD and hours, from prices and from what was seen so far.
 
-Nothing is run, no engine and no key is needed.
+Nothing is run, no engine and no key is needed. With --detect: how many trials it would take to
+see a difference of that size between two arms, from the spread on record.
 
 example: runner plan -n 3 --arms A,D --tasks T3
+         runner plan --models live --detect 20%
 """
 
 import argparse
-from datetime import timedelta
 
 from rich.console import Console
-from rich.table import Table
 
+from analysis.answers import planned
+from analysis.report.rows import Question, chosen_kinds, kinds_there, read_record
+from analysis.stats.power import plans
+from runner.cli import options as opt
+from runner.cli.kinds import marked
+from runner.cli.plan_shown import show_plan
 from runner.cli.run_options import add_run_options, selected
-from runner.cli.run_summary import number, shown
-from runner.cli.summary import ask
 from runner.config.settings import load_settings
 from runner.errors import EXIT_OK
 from runner.ledger.database import sync
-from runner.matrix.engine import Cell
-from runner.matrix.plan import Plan, Seen, plan
 from runner.matrix.selection import Parts, parts
-
-SEEN = """
-    with priced as (
-        select trials.trial_id, arm, task, success, wall_s, coalesce(sum(costs.usd), 0) as usd
-        from results as trials
-        left join costs on costs.trial_id = trials.trial_id and costs.card = $card
-        where provider_kind = $kind group by all
-    )
-    select arm, task, count(*), count(*) filter (success), avg(usd), avg(wall_s)
-    from priced group by arm, task
-"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run_options(parser)
+    opt.add(parser, "detect", help="a difference to be seen, such as 20%%", read=share)
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Show the plan of the matrix that these options stand for."""
-    return show_plan(console, parts(selected(options), load_settings()), options)
+    what = parts(selected(options), load_settings())
+    if options.detect is not None:
+        return show_sizes(console, what, options.detect)
+    return show_plan(console, what, options)
 
 
-def show_plan(console: Console, what: Parts, options: argparse.Namespace) -> int:
-    """Print what each cell and the whole will take."""
+def share(text: str) -> float:
+    """A reader of `20%` or `0.2`, between 0 and 1; argparse shows what it raises."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share between 0 and 100 %")
+    return value
+
+
+def show_sizes(console: Console, what: Parts, detect: float) -> int:
+    """Print how many trials each task takes to see such a difference, in USD and in seconds."""
     settings = what.settings
     sync(settings.database, settings.journals, what.catalogue.cards, wait_s=settings.db_wait_s)
-    found = plan(
-        what.goal,
-        what.arms,
-        seen_so_far(what),
-        jobs=options.jobs,
-        local_places=settings.ollama_slots,
-        budget_usd=options.budget,
-    )
-    sampled = "exactly" if what.goal.fixed else f"until {what.goal.n} are solved, at most"
-    console.print(
-        f"[bold]{len(found.cells)} cells[/], {sampled} {what.goal.most} attempts in each; USD by "
-        f"the card {what.card.id}"
-        + ("  [black on yellow] simulated [/]" * bool(what.players.script))
-    )
-    console.print(cells_table(found))
-    show_sums(console, found, options)
+    if not settings.database.exists():
+        console.print("nothing is on record yet, so no spread is known; `make demo` makes a trial")
+        return EXIT_OK
+    there = kinds_there(settings.database)
+    kind = what.players.kind
+    if kind == "live" and kind not in there and there:
+        kind = chosen_kinds(there)[0]  # the published trials say more than none
+    card = what.card.id
+    question = Question(settings.database, (kind,), card, card, wait_s=settings.db_wait_s)
+    wanted = {(cell.arm, cell.task) for cell in what.goal.cells}
+    rows = [
+        trial.row
+        for trial in read_record(question).trials
+        if (trial.row.arm, trial.row.task) in wanted
+    ]
+    console.print(f"From the {marked(kind)} trials on record, by the card {card}:", markup=False)
+    for metric in ("usd", "wall_s"):
+        for found in plans(rows, metric, detect):
+            console.print(f"- {planned(found)}", markup=False, soft_wrap=True)
+    if not rows:
+        console.print("- there are none of these arms and tasks, so no spread is known")
     return EXIT_OK
-
-
-def seen_so_far(what: Parts) -> dict[Cell, Seen]:
-    """Results of the same kind on record, by cell."""
-    if not what.settings.database.exists():
-        return {}
-    rows = ask(what.settings, SEEN, card=what.card.id, kind=what.players.kind)
-    return {
-        Cell(str(arm), str(task)): Seen(
-            int(str(results)), int(str(solved)), number(usd) or 0.0, number(own_s) or 0.0
-        )
-        for arm, task, results, solved, usd, own_s in rows
-    }
-
-
-def cells_table(found: Plan) -> Table:
-    """One line a cell."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("arm", "task"):
-        table.add_column(name)
-    for name in ("attempts", "expected", "USD expected", "USD at worst", "hours of trials"):
-        table.add_column(name, justify="right")
-    for each in found.cells:
-        hours = None if each.own_s is None else each.own_s / 3600
-        span = str(each.least) if each.least == each.most else f"{each.least}-{each.most}"
-        table.add_row(
-            each.cell.arm,
-            each.cell.task,
-            span,
-            shown(each.attempts, 1),
-            shown(each.usd, 2),
-            shown(each.worst_usd, 2),
-            shown(hours, 2),
-        )
-    return table
-
-
-def show_sums(console: Console, found: Plan, options: argparse.Namespace) -> None:
-    """Print the sums in words."""
-    unknown = [each for each in found.cells if each.attempts is None]
-    if found.usd is not None:
-        console.print(f"expected: ${found.usd:.2f}, from the results on record")
-    else:
-        known = sum(each.usd or 0.0 for each in found.cells)
-        console.print(
-            f"expected: ${known:.2f} and what {len(unknown)} cells take of which there is no "
-            "result yet (-)"
-        )
-    bound = "the run's budget" if options.budget else "every attempt at its arm's limit"
-    console.print(f"at worst: ${found.worst_usd:.2f} ({bound})")
-    if found.seconds is not None:
-        about = timedelta(seconds=round(found.seconds))
-        console.print(f"at best about {about} with {options.jobs} jobs")

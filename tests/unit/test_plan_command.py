@@ -1,0 +1,63 @@
+"""`runner plan` at the command line."""
+
+from pathlib import Path
+
+import pytest
+from ledger_samples import ended, started, write_journal
+
+from runner.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RUNNER_RESULTS", str(tmp_path))
+    return tmp_path
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["plan", *arguments]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_without_any_result_only_the_worst_case_is_known(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = said(capsys, "-n", "2", "--arms", "D", "--tasks", "T1,T2")
+    assert "2 cells, until 2 are solved, at most 4 attempts in each" in text
+    assert "at worst: $80.00" in text
+    assert "2 cells take of which there is no result yet" in text
+
+
+def test_a_budget_is_the_worst_case(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "at worst: $5.00 (the run's budget)" in said(capsys, "--budget", "5")
+
+
+def test_results_on_record_are_what_is_expected(
+    capsys: pytest.CaptureFixture[str], results: Path
+) -> None:
+    trials = [[started(f"t{n}", arm="D"), ended(f"t{n}")] for n in range(4)]
+    write_journal(results / "journal", "r1", *trials)
+    text = said(capsys, "-n", "3", "--arms", "D", "--tasks", "T3", "--models", "scripted")
+    assert "simulated" in text
+    assert "expected: $0.00, from the results on record" in text
+    assert "D T3 3-6 3.0" in text
+
+
+def test_how_many_trials_show_a_difference_is_not_guessed_without_any(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "no spread is known" in said(capsys, "--detect", "20%")
+
+
+def test_nor_from_too_few(capsys: pytest.CaptureFixture[str], results: Path) -> None:
+    trials = [[started(f"t{n}", arm="D"), ended(f"t{n}")] for n in range(2)]
+    write_journal(results / "journal", "r1", *trials)
+    text = said(capsys, "--detect", "0.2", "--models", "scripted")
+    assert "From the scripted (simulated) trials on record" in text
+    assert "To see a difference of 20% in usd on T3: no number can be given" in text
+
+
+@pytest.mark.parametrize("share", ["0", "100%", "x", "-20%", "nan"])
+def test_a_difference_is_a_share(share: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["plan", f"--detect={share}"])
