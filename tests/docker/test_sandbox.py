@@ -176,6 +176,9 @@ def test_entries_quiesce_first(engine: Engine, fresh: DockerSandbox) -> None:
     stray = open_exec(
         engine, fresh.container, ["bash", "-c", "while :; do date > /work/repo/x; done"], AGENT, {}
     )
+    written_by = time.monotonic() + 30
+    while "x" not in fresh.listing("."):
+        assert time.monotonic() < written_by
     first = fresh.entries()
     stray.close()
     assert fresh.entries() == first
