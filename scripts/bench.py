@@ -11,11 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from figures import Figure, as_table
 from rich.console import Console
-from rich.table import Table
 
 from runner import wiring
 from runner.agent.bash import BASH
@@ -25,29 +25,15 @@ from runner.config.tasks import Solution
 from runner.errors import EXIT_NOT_SOLVED, EXIT_OK
 from runner.events import Event
 from runner.manifest import manifest
+from runner.players import seated
 from runner.scripted.script import Ask, Dialogue, Script, Turn
 from runner.scripted.server import ScriptedServer, endpoint
-from runner.trial import TrialSpec, run_trial
+from runner.trial.run import run_trial
+from runner.trial.spec import TrialSpec
 from runner.types import Role, Sandbox
 
 RUN_ID = "bench"
 CALLS = 30
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One measured figure, what it is held against, and whether it holds."""
-
-    name: str
-    value: float
-    unit: str
-    goal: float
-    note: str = ""
-
-    @property
-    def holds(self) -> bool:
-        """Whether the figure is at most its goal."""
-        return self.value <= self.goal
 
 
 def main() -> int:
@@ -63,7 +49,7 @@ def main() -> int:
     figures = [*call_figures(bench), *life_figures(bench), trial_figure(bench)]
     if not options.skip_plain:
         figures += harness_figures(bench, options.rounds, console)
-    console.print(as_table(figures))
+    console.print(as_table("Figures", figures))
     return EXIT_OK if all(figure.holds for figure in figures) else EXIT_NOT_SOLVED
 
 
@@ -147,13 +133,17 @@ def trial_figure(bench: wiring.Bench) -> Figure:
                 anthropic_base_url=url,
             )
             world = wiring.build_world(
-                bench, RUN_ID, RUN_ID, lambda seat, _role: wiring.seated(seat, connection)
+                bench,
+                RUN_ID,
+                RUN_ID,
+                lambda seat, _role: seated(seat, connection),
+                wiring.alone(arm),
             )
             ended = run_trial(spec, world, events.append, lambda _entry: None)
     if ended.iterations != CALLS:
         raise SystemExit(f"the trial made {ended.iterations} calls: {ended.reason}")
-    overhead = ended.wall_s - ended.model_s - ended.tool_s - ended.judge_s
-    note = f"wall {ended.wall_s:.1f} s, judge {ended.judge_s:.1f} s"
+    overhead = ended.wall_s - sum(filter(None, (ended.model_s, ended.tool_s, ended.judge_s)))
+    note = f"wall {ended.wall_s:.1f} s, judge {ended.judge_s or 0:.1f} s"
     return Figure(f"overhead of a scripted trial of {CALLS} calls", overhead, "s", 2.0, note)
 
 
@@ -203,20 +193,6 @@ def timed(act: Callable[[], None]) -> float:
     began = time.perf_counter()
     act()
     return time.perf_counter() - began
-
-
-def as_table(figures: Sequence[Figure]) -> Table:
-    """The figures, for a person."""
-    table = Table(title="Figures", title_justify="left", box=None, pad_edge=False)
-    for name in ("figure", "measured", "at most", "", "note"):
-        table.add_column(name, justify="right" if name in ("measured", "at most") else "left")
-    for figure in figures:
-        mark = "[green]holds[/]" if figure.holds else "[red]misses[/]"
-        unit = f" {figure.unit}" if figure.unit else ""
-        table.add_row(
-            figure.name, f"{figure.value:.3g}{unit}", f"{figure.goal:g}{unit}", mark, figure.note
-        )
-    return table
 
 
 if __name__ == "__main__":

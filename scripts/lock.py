@@ -129,7 +129,9 @@ def faults() -> list[str]:
     """Everything that is wrong with the lock, or with what is installed from it."""
     pins, strange = read_lock(LOCK.read_text(encoding="utf-8"))
     said = [f"a line that is neither pin nor hash: {line}" for line in strange]
-    installed = {canonicalize_name(d.metadata["Name"]): d.version for d in metadata.distributions()}
+    installed: Pins = {
+        canonicalize_name(each.metadata["Name"]): each.version for each in metadata.distributions()
+    }
     said += [
         f"{name} is locked to {version} but {installed.get(name, 'nothing')} is installed"
         for name, version in pins.items()

@@ -14,11 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fast_image import ensure_fast_images
-from figures import Figure
+from figures import Figure, as_table
 from kills import kills
 from money import money
 from rich.console import Console
-from rich.table import Table
 from together import flat_memory, side_by_side
 from truncation import truncation
 
@@ -66,18 +65,6 @@ def copied(folder: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
-
-
-def as_table(title: str, figures: Sequence[Figure]) -> Table:
-    """One line a figure; what misses its goal is red."""
-    table = Table(title=title, title_justify="left", box=None)
-    for heading in ("figure", "measured", "at most", "unit", "note"):
-        table.add_column(heading, justify="right" if heading in ("measured", "at most") else "left")
-    for figure in figures:
-        style = "" if figure.holds else "bold red"
-        values = (f"{figure.value:.6g}", f"{figure.goal:.6g}")
-        table.add_row(figure.name, *values, figure.unit, figure.note, style=style)
-    return table
 
 
 if __name__ == "__main__":
