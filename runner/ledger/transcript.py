@@ -4,14 +4,12 @@ The journal says what happened and what it cost; the transcript is for people wh
 along. No verdict and no sum depends on it.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from runner.errors import EnvironmentProblem, UsageError
+from runner.ledger.appended import AppendedFile, unwritable
 from runner.ledger.codec import CodecError, decode, encode, kinds
 from runner.ledger.secrets import hider
 from runner.types import Role, ToolCall, ToolSpec, Usage
@@ -80,7 +78,7 @@ Entry = Opened | Told | Answered | Returned | Broke
 _KINDS = kinds(Opened, Told, Answered, Returned, Broke)
 
 
-class TranscriptWriter:
+class TranscriptWriter(AppendedFile):
     """Writes one trial's transcript; each entry is in the file when `write` returns."""
 
     def __init__(self, path: Path, secrets: Sequence[str] = ()) -> None:
@@ -88,39 +86,12 @@ class TranscriptWriter:
 
         Raises `UsageError` when the file exists, `EnvironmentProblem` when it cannot be made.
         """
-        self.path = path
+        super().__init__(path, "transcript", f"trial {path.stem} has a transcript already")
         self._hide = hider(secrets)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("xb", buffering=0)
-        except FileExistsError:
-            raise UsageError(f"trial {path.stem} has a transcript already: {path}") from None
-        except OSError as error:
-            raise _problem(path, error) from error
 
     def write(self, entry: Entry) -> None:
         """Add an entry. Raises `EnvironmentProblem` when the disk refuses."""
-        data = self._hide(encode(entry)).encode("ascii") + b"\n"
-        try:
-            while data:
-                data = data[os.write(self._file.fileno(), data) :]
-        except OSError as error:
-            raise _problem(self.path, error) from error
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self.put(self._hide(encode(entry)).encode("ascii") + b"\n")
 
 
 def read_transcript(path: Path) -> Iterator[Entry]:
@@ -134,7 +105,7 @@ def read_transcript(path: Path) -> Iterator[Entry]:
     except FileNotFoundError:
         raise UsageError(f"no transcript {path}: `runner status` lists the trials") from None
     except OSError as error:
-        raise _problem(path, error) from error
+        raise unwritable("transcript", path, error) from error
     with file:
         for number, raw in enumerate(file, start=1):
             if raw.endswith(b"\n"):
@@ -149,10 +120,3 @@ def _entry(path: Path, number: int, raw: bytes) -> Entry:
             f"transcript {path}, line {number}: {error}; it is damaged, or from a newer runner"
         ) from error
     return entry
-
-
-def _problem(path: Path, error: OSError) -> EnvironmentProblem:
-    return EnvironmentProblem(
-        f"transcript {path}: {error.strerror or error}: free some space or make the folder "
-        "writable, or set RUNNER_RESULTS to another folder"
-    )

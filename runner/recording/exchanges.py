@@ -5,14 +5,12 @@ written again: a request names how much of its role's last request it repeats, a
 reply is named by its call.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from runner.errors import EnvironmentProblem, Status, UsageError
+from runner.errors import EnvironmentProblem, Status
+from runner.ledger.appended import AppendedFile
 from runner.ledger.codec import CodecError, decode, encode, kinds
 from runner.ledger.journal_lines import JournalLines, line
 from runner.ledger.secrets import hider
@@ -95,6 +93,7 @@ class Ending:
 
 Line = Briefing | Exchange | Ending
 _KINDS = kinds(Briefing, Exchange, Ending)
+WHAT = "recording"  # what a file of exchanges is called to the operator
 
 
 @dataclass(frozen=True)
@@ -111,24 +110,18 @@ class Exchanges:
         return sum(isinstance(line, Exchange) for line in self.lines)
 
 
-class Tape:
+class Tape(AppendedFile):
     """The one writer of a trial's exchanges; each line is in the file when `write` returns."""
 
     def __init__(self, path: Path, secrets: Sequence[str] = ()) -> None:
-        """Make the file; its folder exists. `secrets` are blotted out wherever they appear.
+        """Make the file. `secrets` are blotted out wherever they appear.
 
         Raises `UsageError` when the file exists, `EnvironmentProblem` when it cannot be made.
         """
-        self.path = path
+        super().__init__(path, WHAT, "there is a recording already")
         self.hide = hider(secrets)
         self._lines = 0
         self._calls = 0
-        try:
-            self._file = path.open("xb", buffering=0)
-        except FileExistsError:
-            raise UsageError(f"there is a recording already: {path}") from None
-        except OSError as error:
-            raise problem(path, error) from error
 
     def next_seq(self) -> int:
         """The number of the call that begins now: all roles of the trial share one count."""
@@ -137,28 +130,8 @@ class Tape:
 
     def write(self, record: Line) -> None:
         """Add a line. Raises `EnvironmentProblem` when the disk refuses."""
-        data = line(self._lines + 1, self.hide(encode(record)))
-        try:
-            while data:
-                data = data[os.write(self._file.fileno(), data) :]
-        except OSError as error:
-            raise problem(self.path, error) from error
+        self.put(line(self._lines + 1, self.hide(encode(record))))
         self._lines += 1
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def read_exchanges(path: Path) -> Exchanges:
@@ -222,11 +195,3 @@ def _record(path: Path, number: int, text: bytes) -> Line:
             f"{path}, line {number}: {error}; was it written by a newer runner?"
         ) from error
     return record
-
-
-def problem(path: Path, error: OSError) -> EnvironmentProblem:
-    """What the operator is told when a recording cannot be written."""
-    return EnvironmentProblem(
-        f"recording {path}: {error.strerror or error}: free some space or make the folder "
-        "writable, or set RUNNER_RESULTS to another folder"
-    )

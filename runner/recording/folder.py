@@ -17,8 +17,9 @@ from runner.config.loading import explain
 from runner.config.rates import RateCard
 from runner.config.tasks import Task
 from runner.errors import EnvironmentProblem, UsageError
+from runner.ledger.appended import unwritable
 from runner.ledger.secrets import hider
-from runner.recording.exchanges import Exchanges, Tape, problem, read_exchanges
+from runner.recording.exchanges import WHAT, Exchanges, Tape, read_exchanges
 from runner.trial.spec import Prompts, TrialSpec
 from runner.types import JsonObject, ProviderKind
 
@@ -110,7 +111,7 @@ def create_recording(folder: Path, about: About, secrets: Sequence[str] = ()) ->
     except FileExistsError:
         raise UsageError(f"trial {about.trial_id} has a recording already: {folder}") from None
     except OSError as error:
-        raise problem(folder, error) from error
+        raise unwritable(WHAT, folder, error) from error
     return Tape(folder / EXCHANGES, secrets)
 
 
