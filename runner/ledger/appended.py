@@ -12,9 +12,10 @@ class AppendedFile:
     """What is written is in the file when `put` returns. Use as a context manager."""
 
     def __init__(self, path: Path, what: str, taken: str) -> None:
-        """Make the file and its folder; `what` names it to the operator, `taken` says that it is there already.
+        """Make the file and its folder.
 
-        Raises `UsageError` when the file exists, `EnvironmentProblem` when it cannot be made.
+        `what` names it to the operator, `taken` says that it is there already. Raises
+        `UsageError` when the file exists, `EnvironmentProblem` when it cannot be made.
         """
         self.path = path
         self._what = what
