@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from runner.config.arms import Seat
 from runner.config.settings import Settings
-from runner.config.tasks import Solution
+from runner.config.solution import Solution
 from runner.errors import UsageError
 from runner.models import Connection, make_model
 from runner.recording.exchanges import Tape

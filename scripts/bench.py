@@ -21,7 +21,7 @@ from runner import wiring
 from runner.agent.bash import BASH
 from runner.catalogue import load_catalogue
 from runner.config.settings import load_settings
-from runner.config.tasks import Solution
+from runner.config.solution import Solution
 from runner.errors import EXIT_NOT_SOLVED, EXIT_OK
 from runner.events import Event
 from runner.manifest import manifest

@@ -9,7 +9,8 @@ from pathlib import Path
 from runner.agent.meter import Meter
 from runner.budget import Account
 from runner.config.rates import Rate, RateCard
-from runner.config.tasks import Create, Signals, Task
+from runner.config.solution import Create
+from runner.config.tasks import Signals, Task
 from runner.errors import ToolError
 from runner.events import Event
 from runner.types import (

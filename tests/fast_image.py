@@ -12,7 +12,8 @@ from pathlib import Path
 
 from runner import wiring
 from runner.config.settings import load_settings
-from runner.config.tasks import Create, Task, load_tasks
+from runner.config.solution import Create
+from runner.config.tasks import Task, load_tasks
 from runner.image.base import base_reference
 from runner.image.build import tag_of
 from runner.image.context import content_key, read_recipe

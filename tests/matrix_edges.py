@@ -20,7 +20,8 @@ from runner import wiring
 from runner.catalogue import Catalogue
 from runner.cli import matrix_session
 from runner.config.settings import Settings
-from runner.config.tasks import Create, Task
+from runner.config.solution import Create
+from runner.config.tasks import Task
 from runner.errors import SandboxFailure
 from runner.image.build import ImageRef
 from runner.image.states import starting_tree

@@ -15,27 +15,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as strict_dataclass
 
 from runner.config.loading import STRICT, load_toml
+from runner.config.solution import Create, Edit, Solution
 from runner.errors import UsageError
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Replace the one occurrence of `old` in `path` by `new`."""
-
-    path: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True)
-class Create:
-    """Make the file `path` with `text`."""
-
-    path: str
-    text: str
-
-
-Solution = tuple[Edit | Create, ...]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from runner.config.tasks import Create, Edit, Insertion, Solution, Task
+from runner.config.solution import Create, Edit, Solution
+from runner.config.tasks import Insertion, Task
 from runner.errors import UsageError
 
 Tree = Mapping[str, bytes]

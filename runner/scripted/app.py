@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from runner.config.tasks import Solution
+from runner.config.solution import Solution
 from runner.errors import UsageError
 from runner.scripted import chat_api, messages_api, messages_rules
 from runner.scripted.cache import PromptCache

@@ -6,7 +6,7 @@ errs, mends it and solves.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from runner.config.tasks import Solution
+from runner.config.solution import Solution
 from runner.scripted.plans import (
     DELEGATE,
     EDITOR,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from runner.config.tasks import Create, Edit, Solution
+from runner.config.solution import Create, Edit, Solution
 from runner.scripted.script import Answer, Ask, Dialogue
 
 EDITOR = "str_replace_editor"

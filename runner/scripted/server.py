@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from runner.config.tasks import Solution
+from runner.config.solution import Solution
 from runner.scripted.app import App, Request, split_path
 from runner.scripted.cache import PromptCache
 from runner.scripted.faults import Fault

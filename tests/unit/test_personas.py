@@ -13,7 +13,7 @@ from runner.agent.meter import Meter
 from runner.budget import Account
 from runner.config.rates import load_cards
 from runner.config.settings import ROOT
-from runner.config.tasks import Create, Edit, Solution
+from runner.config.solution import Create, Edit, Solution
 from runner.errors import ToolError
 from runner.events import CallSettled, Event, ToolUsed
 from runner.models import Connection, OpenModel, make_model

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.config.tasks import Create, Edit, Insertion, Task, load_tasks
+from runner.config.solution import Create, Edit
+from runner.config.tasks import Insertion, Task, load_tasks
 from runner.errors import UsageError
 from runner.image.states import (
     apply_solution,

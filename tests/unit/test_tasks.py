@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from runner.config.settings import ROOT
-from runner.config.tasks import Create, Edit, Insertion, Task, load_task, load_tasks
+from runner.config.solution import Create, Edit
+from runner.config.tasks import Insertion, Task, load_task, load_tasks
 from runner.errors import UsageError
 
 GOOD = {
