@@ -67,5 +67,6 @@ def said(outcome: Outcome) -> str:
         "cap": "used up its turns before it finished",
         "refused": "refused",
         "context": "ran out of context before it finished",
+        "malformed": "wrote tool calls that cannot be read, again and again, and was stopped",
     }[outcome.ending]
     return f"The executor {how} after {outcome.turns} turns.\n{outcome.text}".rstrip()

@@ -27,9 +27,15 @@ DELEGATE = "delegate_to_executor"
 # How often in a row a reply that neither calls a tool nor says a word is asked again.
 EMPTY_REPLIES = 2
 
+# How many replies in a row whose calls are all malformed are answered; one more is the end.
+MALFORMED_REPLIES = 4
+
 # How a conversation ended: the model said it is done or blocked, or simply stopped talking
-# (`silent`); its turns were used up; it refused; or its context was full.
-Ending = Literal["done", "blocked", "silent", "cap", "refused", "context"]
+# (`silent`); its turns were used up; it refused; its context was full; or it could not write a
+# tool call that can be read.
+Ending = Literal["done", "blocked", "silent", "cap", "refused", "context", "malformed"]
+# Failures that are the model's own, not the service's: they end the conversation, not the trial.
+OWN_FAILURES: Mapping[str, Ending] = {"context_length": "context", "model_format": "malformed"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def run_agent(seated: Seated, instruction: str, meter: Meter, scribe: Scribe) ->
     scribe(Opened(*place, seated.model.name, seated.system, tuple(specs)))
     messages: list[Message] = [UserText(instruction)]
     scribe(Told(*place, 1, instruction))
-    empty = 0
+    empty = malformed = 0
     text = ""
     for turn in range(1, seated.max_turns + 1):
         try:
@@ -75,19 +81,25 @@ def run_agent(seated: Seated, instruction: str, meter: Meter, scribe: Scribe) ->
             )
         except ModelFailure as failure:
             scribe(Broke(*place, turn, f"{failure.kind}: {failure}"))
-            if failure.kind != "context_length":
+            if failure.kind not in OWN_FAILURES:
                 raise
-            return Outcome("context", str(failure), turn)
+            return Outcome(OWN_FAILURES[failure.kind], str(failure), turn)
         scribe(answered(seated, turn, reply))
         text = reply.text or text
         empty = 0 if reply.text.strip() or reply.calls else empty + 1
-        if ending := ended(reply, empty):
+        malformed = malformed + 1 if all_malformed(reply) else 0
+        if ending := "malformed" if malformed > MALFORMED_REPLIES else ended(reply, empty):
             return Outcome(ending, text, turn)
         answers = answer(seated, by_name, reply, turn, meter)
         for message in answers:
             scribe(heard(seated, turn, message))
         messages += [reply, *answers]
     return Outcome("cap", text, seated.max_turns)
+
+
+def all_malformed(reply: Reply) -> bool:
+    """Whether the reply has calls and none of them can be read."""
+    return bool(reply.calls) and all(call.malformed for call in reply.calls)
 
 
 def answered(seated: Seated, turn: int, reply: Reply) -> Answered:

@@ -38,6 +38,7 @@ RULES: Mapping[str, Rule] = {
     "invalid_request_error": Rule(),
     "request_too_large": Rule(),
     "context_length": Rule(),
+    "model_format": Rule(retried=True),  # a local server could not read what its model wrote
     # The request never left.
     "connection": Rule(retried=True),
     "client_error": Rule(),
@@ -46,6 +47,8 @@ RULES: Mapping[str, Rule] = {
     "timeout": Rule(lost=True, sent_again=True),
     "deadline": Rule(lost=True),  # it would take as long once more
     "malformed_reply": Rule(lost=True),  # what talks nonsense talks it again, at full price
+    "truncated": Rule(lost=True),  # a reply to another prompt than the one that was sent
+    "context_size": Rule(lost=True),  # the model was loaded with another context
 }
 
 

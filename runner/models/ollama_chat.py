@@ -5,13 +5,14 @@ depends on the GPU's memory, and it cuts longer prompts without a word.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.errors import ModelFailure, UsageError
 from runner.models.answer import as_json, malformed, shown
 from runner.models.attempts import Attempts, Refused
 from runner.models.connection import Connection, Kinds, Options, check_options
 from runner.models.ollama_client import OLLAMA_ERRORS, SAMPLES, Ear, open_client, translated
+from runner.models.ollama_context import check_fits, check_loaded, check_whole, loaded
 from runner.models.ollama_wire import read_reply, request_messages, request_tool
 from runner.types import Message, Reply, ToolSpec
 
@@ -74,13 +75,31 @@ class OllamaModel:
     def reply(self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
         """Send the conversation so far and read the answer.
 
-        `detail` holds `attempts`, `wait_s`, the server's durations in seconds (`load_s`, ...)
-        and `usage_missing`, the counts it did not send.
+        `detail` holds `attempts`, `wait_s`, the server's durations in seconds (`load_s`, ...),
+        `tokens_per_s`, `usage_missing` (the counts it did not send), `context_loaded` (tokens)
+        and `gpu_share` (0 to 1; both absent where the server does not tell), and what
+        `read_reply` says of calls.
 
         Raises:
-            ModelFailure: no answer, an error, or an answer that is no reply.
+            ModelFailure: no answer, an error, an answer that is no reply, or one to a prompt
+                that was or would have been cut.
         """
-        return self._attempts.run(lambda: self._attempt(system, messages, tools))
+        num_ctx = self._settings.num_ctx
+        check_fits(system, messages, tools, num_ctx)
+        reply = self._attempts.run(lambda: self._attempt(system, messages, tools))
+        check_whole(messages, reply, num_ctx)
+        facts = self._loaded()
+        check_loaded(facts, num_ctx)
+        return replace(reply, detail={**reply.detail, **facts})
+
+    def _loaded(self) -> Mapping[str, object]:
+        """What the server tells of the model as it is loaded; nothing when it tells nothing."""
+        self._ear.forget()
+        try:
+            self._client._request_raw("GET", "/api/ps")  # type: ignore[no-untyped-call]
+        except (*OLLAMA_ERRORS, ModelFailure, ValueError, TypeError, AttributeError):
+            return {}
+        return loaded(self._ear.body, self._model)
 
     def _attempt(
         self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]
@@ -92,31 +111,38 @@ class OllamaModel:
         except OLLAMA_ERRORS as error:
             raise translated(error, self._host, silence_s, self._ear.headers) from error
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            # The client trips over answers of another shape; what came is read below.
+            # The client trips over errors of another shape; what came is read below.
             if not self._ear.body:
                 raise malformed(f"the client cannot read it: {shown(str(error))}") from error
         try:
-            return read_reply(as_json(self._ear.body))
+            return read_reply(as_json(self._ear.body), tools)
         except ModelFailure as failure:
             if failure.lost:
                 raise
             raise Refused(failure, most=SAMPLES) from None
 
     def _send(self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
+        """Post through the client's own session: its `chat` drops `truncate` and `shift`.
+
+        Both are off, so that a server that knows them answers with an error instead of a cut.
+        """
         settings = self._settings
-        self._client.chat(
-            model=self._model,
-            messages=request_messages(system, messages),
-            tools=[request_tool(spec) for spec in tools],
-            stream=False,
-            think=settings.think,
-            keep_alive=settings.keep_alive,
-            options={
+        body: dict[str, object] = {
+            "model": self._model,
+            "messages": request_messages(system, messages),
+            "tools": [request_tool(spec) for spec in tools],
+            "stream": False,
+            "truncate": False,
+            "shift": False,
+            "options": {
                 **(settings.sampling or {}),
                 "num_ctx": settings.num_ctx,
                 "num_predict": settings.num_predict,
             },
-        )
+        }
+        extra = {"think": settings.think, "keep_alive": settings.keep_alive}
+        body.update({name: value for name, value in extra.items() if value is not None})
+        self._client._request_raw("POST", "/api/chat", json=body)  # type: ignore[no-untyped-call]
 
 
 def build(model: str, max_tokens: int, options: Options, connection: Connection) -> OllamaModel:

@@ -1,5 +1,6 @@
 """Ollama's client with our rules, and its errors in our words: the one edge to it."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import httpx
@@ -20,6 +21,8 @@ OLLAMA_ERRORS = (ollama.ResponseError, ollama.RequestError, httpx.HTTPError, Con
 # A 500 often is a tool call the server could not parse: another sample may do, but each one
 # takes as long as a reply.
 SAMPLES = 2
+_UNREADABLE = re.compile(r"tool call|xml|pars(e|ing)|unexpected end of", re.I)
+_TOO_LONG = re.compile(r"prompt (is )?too long|exceed\w* .*context|context length", re.I)
 _KIND_BY_STATUS = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -132,8 +135,12 @@ def _refusal(
         return ModelFailure(f"{where}: {error.error}", kind="client_error", lost=False)
     by_range = "api_error" if status >= 500 else "invalid_request_error"
     kind = "redirect" if status < 400 else _KIND_BY_STATUS.get(status, by_range)
+    if status == 500 and _UNREADABLE.search(str(error.error)):
+        kind = "model_format"
+    if status == 400 and _TOO_LONG.search(str(error.error)):
+        kind = "context_length"
     said = f"{where} answered {status}: {error.error}"
     failure = ModelFailure(said, kind=kind, lost=False)
     if not retried(kind, status):
         return failure
-    return Refused(failure, asked_pause_s(headers), SAMPLES if kind == "api_error" else None)
+    return Refused(failure, asked_pause_s(headers), SAMPLES if status == 500 else None)

@@ -4,10 +4,12 @@ Pure functions; nothing here sends anything.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from runner.errors import ModelFailure
 from runner.models.answer import as_object, count, malformed, shown
+from runner.models.ollama_text import arguments_of, calls_in
 from runner.types import (
     JsonObject,
     Message,
@@ -76,9 +78,21 @@ def _plain(schema: object) -> object:
     return {**kinds[0], **schema} if len(kinds) == 1 else schema
 
 
-def read_reply(body: JsonObject) -> Reply:
+@dataclass(frozen=True)
+class _Said:
+    """What a message says, with the calls that were written as text taken out of it."""
+
+    text: str
+    thinking: str | None
+    calls: tuple[ToolCall, ...]
+    place: str | None = None  # where the calls were found: `content` or `thinking`
+
+
+def read_reply(body: JsonObject, tools: Sequence[ToolSpec] = ()) -> Reply:
     """The chat API's answer as a `Reply`; counts that are absent are 0 and named in `detail`.
 
+    Calls of `tools` that were written as text are read by the rule of `ollama_text`; `detail`
+    tells where (`calls_from`) and how many calls were malformed (`malformed_calls`).
     `latency_s` is left at 0 for whoever knows it.
 
     Raises:
@@ -95,16 +109,37 @@ def read_reply(body: JsonObject) -> Reply:
         input_tokens=count(body, "prompt_eval_count", missing=missing),
         output_tokens=count(body, "eval_count", missing=missing),
     )
-    calls = _read_calls(message.get("tool_calls"))
+    said = _said(message, text, tools)
     return Reply(
-        text=text,
-        calls=calls,
+        text=said.text,
+        calls=said.calls,
         usage=usage,
-        stop_reason=_stop_reason(body.get("done_reason"), bool(calls)),
+        stop_reason=_stop_reason(body.get("done_reason"), bool(said.calls)),
         latency_s=0.0,
-        raw=_raw(message, text, calls),
-        detail=_detail(body, missing),
+        raw=_raw(said),
+        detail={**_detail(body, missing), **_found(said)},
     )
+
+
+def _said(message: Mapping[str, object], text: str, tools: Sequence[ToolSpec]) -> _Said:
+    """Calls the server read are taken as they are; else those in the text, else in the thoughts."""
+    thoughts = message.get("thinking")
+    thinking = thoughts if isinstance(thoughts, str) else None
+    calls = _read_calls(message.get("tool_calls"))
+    if calls or not tools:
+        return _Said(text, thinking, calls)
+    if found := calls_in(text, tools):
+        return _Said(found.rest, thinking, found.calls, "content")
+    if thinking and not text.strip() and (found := calls_in(thinking, tools)):
+        return _Said(text, found.rest, found.calls, "thinking")
+    return _Said(text, thinking, ())
+
+
+def _found(said: _Said) -> dict[str, object]:
+    found: dict[str, object] = {"calls_from": said.place} if said.place else {}
+    if wrong := sum(call.malformed is not None for call in said.calls):
+        found["malformed_calls"] = wrong
+    return found
 
 
 def _read_calls(value: object) -> tuple[ToolCall, ...]:
@@ -119,20 +154,20 @@ def _read_call(item: object, index: int) -> ToolCall:
     function = item.get("function") if isinstance(item, dict) else None
     if not isinstance(function, dict):
         return ToolCall(f"call_{index}", "unnamed", {}, f"{shown(item)} is no function call")
-    name, arguments, wrong = function.get("name"), function.get("arguments"), None
+    name, given, wrong = function.get("name"), function.get("arguments"), None
     if not isinstance(name, str) or not name:
         name, wrong = "unnamed", "the call has no tool name"
-    if not isinstance(arguments, dict):
-        wrong = wrong or f"the tool's arguments are {shown(arguments)}, not an object"
-        arguments = {}
-    return ToolCall(f"call_{index}", name, arguments, wrong)
+    arguments = arguments_of(given)
+    if arguments is None:
+        wrong = wrong or f"the tool's arguments are {shown(given)}, not an object"
+    return ToolCall(f"call_{index}", name, arguments or {}, wrong)
 
 
-def _raw(message: Mapping[str, object], text: str, calls: Sequence[ToolCall]) -> dict[str, object]:
-    """What is echoed: role, text, thinking and the calls in a shape the client accepts."""
-    raw: dict[str, object] = {"role": "assistant", **_echo(text, calls)}
-    if isinstance(message.get("thinking"), str):
-        raw["thinking"] = message["thinking"]
+def _raw(said: _Said) -> dict[str, object]:
+    """What is echoed: role, text, thinking and the calls in a shape the server accepts."""
+    raw: dict[str, object] = {"role": "assistant", **_echo(said.text, said.calls)}
+    if said.thinking is not None:
+        raw["thinking"] = said.thinking
     return raw
 
 
@@ -150,6 +185,9 @@ def _detail(body: JsonObject, missing: Sequence[str]) -> dict[str, object]:
         nanoseconds = body.get(field)
         if isinstance(nanoseconds, int):
             detail[field.replace("_duration", "_s")] = nanoseconds / 1e9
+    written, eval_s = body.get("eval_count"), detail.get("eval_s")
+    if isinstance(written, int) and isinstance(eval_s, float) and eval_s > 0:
+        detail["tokens_per_s"] = round(written / eval_s, 3)
     if missing:
         detail["usage_missing"] = list(missing)
     if body.get("done_reason") not in ("stop", "length"):

@@ -36,9 +36,9 @@ def ask(url: str, messages: Sequence[Message] = GO, **settings: Any) -> Reply:
         return model.reply("You mend code.", messages, (BASH,))
 
 
-def failure(url: str, **settings: Any) -> ModelFailure:
+def failure(url: str, messages: Sequence[Message] = GO, **settings: Any) -> ModelFailure:
     with pytest.raises(ModelFailure) as caught:
-        ask(url, **settings)
+        ask(url, messages, **settings)
     return caught.value
 
 

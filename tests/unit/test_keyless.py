@@ -89,7 +89,7 @@ def test_the_password_of_an_address_is_neither_shown_nor_passed_on() -> None:
         with FaultServer(answers({"error": f"no: {password}"}, status)) as server:
             host = server.url.replace("http://", f"http://me:{password}@")
             connection = Connection(ollama_host=host, max_retries=0)
-            options = {"num_ctx": 1}
+            options = {"num_ctx": 8192}
             with closing(make_model("ollama", "qwen3.5:9b", 9, options, connection)) as model:
                 with pytest.raises(ModelFailure) as caught:
                     model.reply("", GO, ())
@@ -102,7 +102,7 @@ def test_ollamas_own_key_does_not_leave_either(monkeypatch: pytest.MonkeyPatch) 
     body = chat(message={"role": "assistant", "content": f"It is {KEY}."})
     with FaultServer(answers(body)) as server:
         connection = Connection(ollama_host=server.url)
-        with closing(make_model("ollama", "q", 9, {"num_ctx": 1}, connection)) as model:
+        with closing(make_model("ollama", "q", 9, {"num_ctx": 8192}, connection)) as model:
             assert model.reply("", GO, ()).text == f"It is {REMOVED}."
 
 

@@ -136,6 +136,7 @@ def test_a_reply_is_read_whole() -> None:
         "load_s": 0.5,
         "prompt_eval_s": 1.0,
         "eval_s": 1.5,
+        "tokens_per_s": 4.667,
     }
 
 

@@ -131,10 +131,9 @@ def test_the_client_reads_the_lists_of_models(scripted: ScriptedServer) -> None:
 
 def test_a_prompt_over_the_context_shows_in_its_count(scripted: ScriptedServer) -> None:
     url = endpoint(scripted, "nop", "T3", "executor")
-    connection = Connection(ollama_host=url)
-    with closing(make_model("ollama", "qwen3.5:9b", 100, {"num_ctx": 1000}, connection)) as model:
-        reply = model.reply("", [UserText("x" * 35_000)], ())
-    assert reply.usage.input_tokens > 10_000
+    said = {"role": "user", "content": "x" * 35_000}
+    body = {"model": "m", "messages": [said], "options": {"num_ctx": 1000}}
+    assert post(url, body, path="/api/chat")[1]["prompt_eval_count"] > 10_000
 
 
 def test_ollama_refuses_arguments_that_are_no_object(scripted: ScriptedServer) -> None:

@@ -1,0 +1,123 @@
+"""A local model saw its whole prompt, or the trial ends with an error that says why."""
+
+import time
+from typing import Any
+
+import pytest
+from ollama_calls import ask, failure, local, script
+from wire_samples import BASH, Canned, chat, http
+
+from runner.errors import ModelFailure
+from runner.scripted.server import ScriptedServer
+from runner.types import Message, Reply, ToolResult, Usage, UserText
+
+LONG = [UserText("x" * 40_000)]
+TALK = ToolResult("0", "bash", "ok")
+
+
+def before(tokens: int, raw: object = None) -> Reply:
+    return Reply("I look.", (), Usage(tokens, 10), "tool_use", 0.1, raw=raw)
+
+
+def listed(context: object, **fields: object) -> bytes:
+    entry = {"name": "qwen3.5:9b", "model": "qwen3.5:9b", "context_length": context, **fields}
+    return http({"models": [entry]})
+
+
+# ---- before a call ----------------------------------------------------------------------
+
+
+def test_a_prompt_that_may_not_fit_is_not_sent(scripted: ScriptedServer) -> None:
+    seen = len(scripted.requests)
+    error = failure(script(scripted, "nop"), messages=LONG)
+    assert (error.kind, error.lost) == ("context_length", False)
+    assert "num_ctx is 8192" in str(error)
+    assert len(scripted.requests) == seen
+
+
+def test_what_the_server_counted_is_not_estimated_anew(scripted: ScriptedServer) -> None:
+    talk: list[Message] = [*LONG, before(1_000), TALK]
+    assert ask(script(scripted, "nop"), talk, options={"num_ctx": 65_536}).text == "DONE"
+    assert failure(script(scripted, "nop"), messages=[*LONG, before(8_190), TALK]).kind == (
+        "context_length"
+    )
+
+
+def test_the_server_is_told_not_to_cut(scripted: ScriptedServer) -> None:
+    ask(script(scripted, "nop"))
+    bodies: list[Any] = [each.body for each in scripted.requests if each.body]
+    assert (bodies[-1]["truncate"], bodies[-1]["shift"]) == (False, False)
+
+
+def test_a_server_that_refuses_a_long_prompt_has_said_so(scripted: ScriptedServer) -> None:
+    error = failure(script(scripted, "nop?fault=context@*"))
+    assert (error.kind, error.lost) == ("context_length", False)
+
+
+# ---- after a call -----------------------------------------------------------------------
+
+
+def test_a_prompt_that_got_shorter_was_cut() -> None:
+    with Canned(http(chat(prompt_eval_count=400))) as canned:
+        error = failure(canned.url, messages=[UserText("go"), before(500), TALK])
+    assert error.kind == "truncated"
+    assert "took 500 tokens, then 400" in str(error)
+
+
+def test_thoughts_that_a_template_leaves_out_are_no_cut() -> None:
+    talk = [UserText("go"), before(500, {"thinking": "hm"}), UserText("Your reply was empty.")]
+    with Canned(http(chat(prompt_eval_count=400)), http({})) as canned:
+        assert ask(canned.url, talk).usage.input_tokens == 400
+
+
+def test_more_tokens_than_the_context_holds_were_moved_out_of_it() -> None:
+    with Canned(http(chat(prompt_eval_count=8_000, eval_count=400))) as canned:
+        assert failure(canned.url).kind == "truncated"
+
+
+@pytest.mark.parametrize("context", [4_096, 8_191, 262_144])
+def test_a_model_loaded_with_another_context_is_an_error(context: int) -> None:
+    with Canned(http(chat()), listed(context)) as canned:
+        error = failure(canned.url)
+    assert error.kind == "context_size"
+    assert f"a context of {context} tokens and was asked for 8192" in str(error)
+
+
+def test_what_the_server_tells_of_the_loaded_model_is_on_record() -> None:
+    with Canned(http(chat()), listed(8_192, size=8_000, size_vram=2_000)) as canned:
+        detail = ask(canned.url).detail
+    assert (detail["context_loaded"], detail["gpu_share"]) == (8_192, 0.25)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [http({"models": []}), http({"models": "none"}), http(b"no"), http({}, "404 Not Found"),
+     http({}, "500 Broken"), listed("8192"), listed(None), b""],
+)  # fmt: skip
+def test_a_server_that_does_not_tell_leaves_the_context_unknown(told: bytes) -> None:
+    with Canned(http(chat()), told) as canned:
+        detail = ask(canned.url).detail
+    assert "context_loaded" not in detail
+    assert "gpu_share" not in detail
+
+
+# ---- replies that do not end ------------------------------------------------------------
+
+
+def test_a_hung_reply_is_aborted_at_its_deadline_and_the_next_is_served(
+    scripted: ScriptedServer,
+) -> None:
+    url = script(scripted, "nop?fault=hang@1")
+    with local(url, deadline_s=0.5) as model:
+        began = time.monotonic()
+        with pytest.raises(ModelFailure):
+            model.reply("", [UserText("go")], (BASH,))
+        assert 0.5 <= time.monotonic() - began < 1.5
+        assert model.reply("", [UserText("go")], (BASH,)).text == "DONE"
+
+
+def test_a_reply_that_drips_is_aborted_at_its_deadline() -> None:
+    with Canned(http(b"{" * 9).replace(b"length: 9", b"length: 99999"), drip=True) as canned:
+        began = time.monotonic()
+        assert failure(canned.url, deadline_s=0.5).kind == "deadline"
+        assert 0.5 <= time.monotonic() - began < 1.5
