@@ -7,21 +7,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from runner.config.solution import Solution
 from runner.errors import UsageError
 from runner.scripted import chat_api, messages_api, messages_rules
 from runner.scripted.cache import PromptCache
-from runner.scripted.faults import Fault, fault_for
+from runner.scripted.faults import Fault, Faults, fault_for
 from runner.scripted.personas import Persona
-from runner.scripted.replies import BadRequest, HttpAnswer, JsonDict, as_dict
+from runner.scripted.replies import BadRequest, HttpAnswer, HttpStream, JsonDict, as_dict
 from runner.scripted.script import Script
+from runner.scripted.shelf import Shelf
+from runner.scripted.solutions import Solutions
 from runner.scripted.spec import Address, Spec, parse_address, parse_spec
 from runner.types import Role
 
 MESSAGES = "/v1/messages"
 MODELS = "/v1/models"
 CHAT = "/api/chat"
-_ENDPOINTS = (MESSAGES, MODELS, CHAT, "/api/show", "/api/tags", "/api/ps", "/api/version")
+PULL = "/api/pull"
+SOLUTIONS = "/scripted/solutions"  # ours: what a stand-in elsewhere is told of a task
+_OLLAMA = (CHAT, PULL, "/api/show", "/api/tags", "/api/ps", "/api/version")
+_ENDPOINTS = (MESSAGES, MODELS, *_OLLAMA, SOLUTIONS)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Request:
 class Prepared:
     """An answer ready to be sent; `begin` is called when its sending begins."""
 
-    answer: HttpAnswer
+    answer: HttpAnswer | HttpStream
     begin: Callable[[], None] = lambda: None
 
 
@@ -62,18 +66,33 @@ class App:
 
     def __init__(
         self,
-        solutions: Mapping[str, Solution],
+        solutions: Solutions,
         personas: Mapping[str, Persona],
-        cache: PromptCache,
-        api_key: str | None,
+        *,
+        cache: PromptCache | None = None,
+        api_key: str | None = None,
+        shelf: Shelf | None = None,
+        faults: Faults = (),
     ) -> None:
+        """Begin to answer.
+
+        Args:
+            solutions: each task's reference solution, by what an address calls the task.
+            personas: the scripts by name.
+            cache: the prompt cache of the Messages API.
+            api_key: the only key it takes; None takes any.
+            shelf: the models on Ollama's disk; None has every model there is.
+            faults: for calls whose address names no script.
+        """
         self._solutions = solutions
         self._personas = personas
-        self._cache = cache
+        self._cache = cache or PromptCache()
         self._api_key = api_key
+        self._shelf = shelf
+        self._faults = faults
         self._lock = threading.Lock()
         self._numbers: dict[str, int] = {}
-        self._loaded: dict[str, int] = {}
+        self._loaded: dict[str, dict[str, int]] = {}  # context by model, by prefix
 
     def next_number(self, prefix: str) -> int:
         """Count one more model call under `prefix`."""
@@ -92,7 +111,8 @@ class App:
     def fault(self, request: Request) -> Fault | None:
         """The fault to be played for a request, if any."""
         spec = self.spec_for(request.prefix)
-        return fault_for(spec.faults, request.number) if spec and request.is_call else None
+        faults = spec.faults if spec else self._faults
+        return fault_for(faults, request.number) if request.is_call else None
 
     def prepare(self, request: Request, body: bytes, latency_s: float) -> Prepared:
         """The answer to a request; costs are those of its arrival."""
@@ -105,6 +125,9 @@ class App:
                 return Prepared(messages_api.no_models())
             if request.endpoint == CHAT and request.method == "POST":
                 return self._chat(request, _json(body), fault, latency_s)
+            if request.endpoint == SOLUTIONS and request.method == "POST":
+                self._solutions.learn(_json(body))
+                return Prepared(HttpAnswer(200, {}))
             return Prepared(self._ollama_extra(request, body))
         except BadRequest as refusal:
             if request.endpoint in (MESSAGES, MODELS):
@@ -135,38 +158,51 @@ class App:
         if fault and (ready := chat_api.fault_answer(fault.kind, fault.value)):
             return Prepared(ready)
         chat_api.check_body(body)
+        self._load(request.prefix, body)
+        if not body["messages"]:
+            return Prepared(chat_api.loaded(body))
         script = self._script(request.prefix)
-        options = as_dict(body.get("options") or {}, "options")
-        asked = options.get("num_ctx")
-        with self._lock:
-            self._loaded[str(body["model"])] = (
-                asked if isinstance(asked, int) else chat_api.DEFAULT_CONTEXT
-            )
         answer = chat_api.answer(script(chat_api.dialogue_of(body)), body, latency_s)
         if fault and fault.kind.startswith("usage-"):
-            answer = HttpAnswer(
-                200, chat_api.spoil_usage(as_dict(answer.body, "reply"), fault.kind)
-            )
+            spoilt = chat_api.spoil_usage(as_dict(answer.body, "reply"), fault.kind)
+            answer = HttpAnswer(200, spoilt)
         return Prepared(answer)
 
-    def _ollama_extra(self, request: Request, body: bytes) -> HttpAnswer:
+    def _load(self, prefix: str, body: JsonDict) -> None:
+        """Have a model in memory, with the context asked for; each prefix has its own memory."""
+        model = str(body["model"])
+        if self._shelf and model not in self._shelf.models:
+            raise BadRequest(f"model '{model}' not found", 404)
+        asked = as_dict(body.get("options") or {}, "options").get("num_ctx")
         with self._lock:
-            loaded = dict(self._loaded)
+            memory = self._loaded.setdefault(prefix, {})
+            memory[model] = asked if isinstance(asked, int) else chat_api.DEFAULT_CONTEXT
+
+    def _ollama_extra(self, request: Request, body: bytes) -> HttpAnswer | HttpStream:
+        with self._lock:
+            loaded = dict(self._loaded.get(request.prefix, {}))
         match request.method, request.endpoint:
             case "GET", "/api/version":
                 return HttpAnswer(200, {"version": chat_api.VERSION})
             case "GET", "/api/tags":
-                return HttpAnswer(200, {"models": [chat_api.tag(model) for model in loaded]})
+                held = self._shelf.models if self._shelf else tuple(loaded)
+                return HttpAnswer(200, {"models": [self._tag(model) for model in held]})
             case "GET", "/api/ps":
-                models = [chat_api.running(model, size) for model, size in loaded.items()]
+                models = [chat_api.running(self._tag(name), size) for name, size in loaded.items()]
                 return HttpAnswer(200, {"models": models})
             case "POST", "/api/show":
                 return HttpAnswer(200, chat_api.show(str(_json(body).get("model", ""))))
+            case "POST", "/api/pull" if self._shelf:
+                return HttpStream(self._shelf.pull(str(_json(body).get("model", ""))))
             case (("GET" | "HEAD"), "/"):
                 return HttpAnswer(200, "Ollama is running")
         raise BadRequest(
             f"{request.method} {request.endpoint} is not served", 404, "not_found_error"
         )
+
+    def _tag(self, model: str) -> JsonDict:
+        shelf = self._shelf or Shelf()
+        return chat_api.tag(model, shelf.digest(model), shelf.size(model))
 
     def _script(self, prefix: str) -> Script:
         """The script an endpoint plays; raises `BadRequest` (404) saying what is unknown."""
@@ -177,10 +213,10 @@ class App:
             spec = parse_spec(address.spec, self._personas)
         except UsageError as error:
             raise BadRequest(str(error), 404, "not_found_error") from None
-        if address.task not in self._solutions:
+        solution = self._solutions.find(address.task)
+        if solution is None:
             raise BadRequest(f"no script for task '{address.task}'", 404, "not_found_error")
-        role = _role(address)
-        return self._personas[spec.persona](role, self._solutions[address.task])
+        return self._personas[spec.persona](_role(address), solution)
 
 
 def _role(address: Address) -> Role:

@@ -25,6 +25,7 @@ _ERRORS = {
     "529": (503, "server busy, please try again. maximum pending requests exceeded"),
     "spend": (402, "usage limit reached"),
     "context": (400, "prompt too long; exceeded max context length"),
+    "oom": (500, "model requires more system memory (9.8 GiB) than is available (3.1 GiB)"),
 }
 
 
@@ -118,6 +119,13 @@ def answer(turn: Turn, body: JsonDict, latency_s: float) -> HttpAnswer:
     )
 
 
+def loaded(body: JsonDict) -> HttpAnswer:
+    """The answer to a chat without messages, which only loads the model."""
+    message = {"role": "assistant", "content": ""}
+    reply = {"model": body["model"], "created_at": datetime.now(UTC).isoformat()}
+    return HttpAnswer(200, {**reply, "message": message, "done_reason": "load", "done": True})
+
+
 def spoil_usage(body: JsonDict, kind: str) -> JsonDict:
     """The reply with its counts made wrong, as a `usage-...` fault asks."""
     spoilt = dict(body)
@@ -142,15 +150,14 @@ def show(model: str) -> JsonDict:
     }
 
 
-def tag(model: str) -> JsonDict:
-    """A line of the list of models on disk; the digest is the name's own, and stays."""
-    digest = model.encode().hex().ljust(64, "0")[:64]
-    return {"name": model, "model": model, "digest": digest, "size": 1, "details": _details()}
+def tag(model: str, digest: str, size: int) -> JsonDict:
+    """A line of the list of models on disk; `size` in bytes."""
+    return {"name": model, "model": model, "digest": digest, "size": size, "details": _details()}
 
 
-def running(model: str, num_ctx: int) -> JsonDict:
+def running(line: JsonDict, num_ctx: int) -> JsonDict:
     """A line of the list of loaded models; `num_ctx` is the context it was loaded with."""
-    return {**tag(model), "size_vram": 0, "context_length": num_ctx}
+    return {**line, "size_vram": 0, "context_length": num_ctx}
 
 
 def _details() -> JsonDict:

@@ -6,7 +6,7 @@ to wait 2 seconds.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.errors import UsageError
@@ -24,6 +24,8 @@ KINDS: Mapping[str, str] = {
     "drop-after": "the connection closes after the request is read",
     "half": "the answer stops half way",
     "hang": "nothing is answered until the client leaves",
+    "oom": "500 of Ollama's, the machine has no memory for the model",
+    "crash": "the answer stops half way and the stand-in's container dies",
     "garbage": "200 with a body that is no JSON",
     "html": "200 with a web page",
     "not-a-reply": "200 with JSON that is no reply",
@@ -31,6 +33,15 @@ KINDS: Mapping[str, str] = {
     "usage-missing": "there is no usage",
     "usage-negative": "a usage field is negative",
     "usage-fraction": "a usage field is no whole number",
+}
+# What goes wrong with the models on a stand-in's disk; N counts its pulls.
+DISK_KINDS: Mapping[str, str] = {
+    "pull-break": "the connection closes half way through the first layer",
+    "pull-hang": "nothing more comes from there on, until the client leaves",
+    "pull-error": "the server gives the layer up there",
+    "pull-full": "the disk is full there",
+    "pull-missing": "the registry has no such model",
+    "digest": "every model has another digest, whatever N is",
 }
 _ITEM = re.compile(
     r"(?P<kind>[a-z0-9-]+)(:(?P<value>\d+(\.\d+)?))?@((?P<first>\d+)(-(?P<last>\d+))?|\*)"
@@ -59,21 +70,21 @@ def fault_for(faults: Sequence[Fault], number: int) -> Fault | None:
     return next((fault for fault in faults if fault.hits(number)), None)
 
 
-def parse_faults(text: str) -> Faults:
-    """Read `529@3,drop@5-6`.
+def parse_faults(text: str, kinds: Iterable[str] = KINDS) -> Faults:
+    """Read `529@3,drop@5-6`; `kinds` are those that may be named.
 
     Raises:
         UsageError: an item is misspelt; the message lists what is allowed.
     """
-    return tuple(_parse(item.strip()) for item in text.split(","))
+    known = tuple(kinds)
+    return tuple(_parse(item.strip(), known) for item in text.split(","))
 
 
-def _parse(item: str) -> Fault:
+def _parse(item: str, known: Sequence[str]) -> Fault:
     match = _ITEM.fullmatch(item)
-    if match is None or match["kind"] not in KINDS:
-        kinds = ", ".join(KINDS)
+    if match is None or match["kind"] not in known:
         raise UsageError(
-            f"fault '{item}' is not KIND@N, KIND@N-M or KIND@* with a KIND of: {kinds}"
+            f"fault '{item}' is not KIND@N, KIND@N-M or KIND@* with a KIND of: {', '.join(known)}"
         )
     value = float(match["value"]) if match["value"] else None
     if match["first"] is None:

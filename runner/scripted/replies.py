@@ -1,6 +1,6 @@
 """What a server sends back, before any protocol: a status, headers and JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 JsonDict = dict[str, object]
@@ -13,6 +13,22 @@ class HttpAnswer:
     status: int
     body: object
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HttpStream:
+    """An answer that comes line by line, each JSON-able; `HangUp` among them breaks it off."""
+
+    lines: Iterator[JsonDict]
+    status: int = 200
+
+
+class HangUp(Exception):
+    """The line breaks here; `silent`: not before the client leaves."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        super().__init__()
+        self.silent = silent
 
 
 class BadRequest(Exception):

@@ -1,0 +1,37 @@
+"""A scripted server as the program of a container, in Ollama's place. Needs only Python 3.11.
+
+STANDIN_PORT     the port it listens on, on all of the container's addresses; 11434
+STANDIN_FOLDER   where it keeps what it holds, as Ollama keeps its models; must exist
+STANDIN_FAULTS   what goes wrong there: kinds of a disk and, for calls whose address names
+                 no script, kinds of a call (see `runner.scripted.faults`)
+"""
+
+import os
+from collections import deque
+from pathlib import Path
+
+from runner.scripted.app import App
+from runner.scripted.faults import DISK_KINDS, KINDS, parse_faults
+from runner.scripted.personas import PERSONAS
+from runner.scripted.shelf import Shelf
+from runner.scripted.solutions import Solutions
+from runner.scripted.wire import HttpServer
+
+
+def main() -> None:
+    """Serve until the container is stopped."""
+    folder = Path(os.environ.get("STANDIN_FOLDER", "/root/.ollama"))
+    asked = os.environ.get("STANDIN_FAULTS", "")
+    faults = parse_faults(asked, (*DISK_KINDS, *KINDS)) if asked else ()
+    app = App(
+        Solutions({}, folder),
+        PERSONAS,
+        shelf=Shelf(folder, faults),
+        faults=tuple(each for each in faults if each.kind in KINDS),
+    )
+    address = ("0.0.0.0", int(os.environ.get("STANDIN_PORT", "11434")))
+    HttpServer(app, deque(maxlen=0), address, crash=lambda: os._exit(1)).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
