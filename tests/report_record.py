@@ -76,7 +76,12 @@ def trial(
 def manifest(arm: str, kind: str) -> dict[str, object]:
     """What a trial was made of, as far as the report looks."""
     return {
-        "arm": {"id": arm, "lead": {"model": OPUS}, "limits": {"usd": 10.0, "seconds": 5400.0}},
+        "arm": {
+            "id": arm,
+            "lead": {"model": OPUS},
+            "executor": {"model": HAIKU, "summary_chars": 1500} if arm == "C" else None,
+            "limits": {"usd": 10.0, "seconds": 5400.0},
+        },
         "max_turns": 40,
         "persona": "oracle" if kind == "scripted" else None,
         "image": {

@@ -52,7 +52,10 @@ TOKENS = Kind(
 )
 TIME = Kind(
     "Where the seconds go",
-    ("Mean of a trial. Wait: failed calls and the pauses after them; other: all the rest.",),
+    (
+        "Mean of a trial. Wait: for a place on the processors or a local model, and failed calls",
+        "with the pauses after them. Other: all the rest.",
+    ),
     "seconds a trial",
     "s",
     SECONDS,

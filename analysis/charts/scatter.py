@@ -111,10 +111,12 @@ def points(
             shape=altair.Shape(
                 "what:N",
                 scale=shapes,
+                # Both colours: of layers with and without fill, only a stroke is drawn.
                 legend=altair.Legend(
                     title=None,
                     symbolFillColor=MUTED.light,
-                    symbolStrokeWidth=0,
+                    symbolStrokeColor=MUTED.light,
+                    symbolStrokeWidth=2,
                     symbolOpacity=1,
                     symbolSize=100,
                 ),

@@ -139,7 +139,7 @@ def caps_table(trials: Sequence[Trial]) -> Table:
         if not isinstance(arm, Mapping):
             continue
         limits = nested(arm, "limits")
-        lead, executor = nested(arm, "lead"), nested(nested(arm, "executor"), "seat")
+        lead, executor = nested(arm, "lead"), nested(arm, "executor")
         found[
             trial.row.task,
             trial.row.arm,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from report_record import HOSTILE, OPTIONS, matrix, said, trial, write
+from report_record import HAIKU, HOSTILE, OPTIONS, matrix, said, trial, write
 
 from analysis.report.build import answered, build
 from analysis.report.detail import Places, detail
@@ -157,10 +157,11 @@ def test_the_kind_that_tells_most_about_models_is_chosen() -> None:
 
 
 def test_caps_models_and_images_are_told_from_manifests(tmp_path: Path) -> None:
-    report = report_of(tmp_path, trial(), trial("D"))
+    report = report_of(tmp_path, trial(), trial("C"))
     method = next(each for each in report.sections if each.name == "method")
     caps, made_of = method.tables
     assert column(caps, "most turns") == ["40", "40"]
+    assert column(caps, "executor") == ["–", HAIKU]
     assert ("image of T1", "runner/typer:t1-0 (sha256:0)", "all") in made_of.rows
 
 
