@@ -2,11 +2,13 @@ import pytest
 from fakes import bash, calls, says
 from played import Run
 
-from runner.agent.loop import EMPTY_REPLIES, Outcome, says_blocked
+from runner.agent.loop import EMPTY_REPLIES, MALFORMED_REPLIES, Outcome, says_blocked
 from runner.errors import ModelFailure
 from runner.ledger.transcript import Answered, Broke, Opened, Returned, Told
-from runner.types import ToolResult, Usage, UserText
+from runner.types import ToolCall, ToolResult, Usage, UserText
 
+WRONG = calls(ToolCall("c1", "bash", {}, "no JSON"))
+FORMAT = ModelFailure("XML syntax error", kind="model_format", lost=False)
 LENGTH = ModelFailure("prompt is too long", kind="context_length", lost=False)
 
 ENDINGS = {
@@ -26,6 +28,15 @@ ENDINGS = {
         Outcome("context", "", 1),
     ),
     "prompt too long": ([calls(bash("ls")), LENGTH], Outcome("context", "prompt is too long", 2)),
+    "calls that cannot be read": (
+        [WRONG] * (MALFORMED_REPLIES + 1),
+        Outcome("malformed", "", MALFORMED_REPLIES + 1),
+    ),
+    "one that can be read forgives them": (
+        [*[WRONG] * MALFORMED_REPLIES, calls(bash("ls")), WRONG, says("DONE")],
+        Outcome("done", "DONE", MALFORMED_REPLIES + 3),
+    ),
+    "the server cannot read them": ([FORMAT], Outcome("malformed", "XML syntax error", 1)),
     "silent": ([says()] * (EMPTY_REPLIES + 1), Outcome("silent", "", EMPTY_REPLIES + 1)),
     "blank is silent": ([says(" \n")] * (EMPTY_REPLIES + 1), Outcome("silent", " \n", 3)),
     "cap": ([calls(bash("ls"), text="On it.")] * 10, Outcome("cap", "On it.", 10)),
