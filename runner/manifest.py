@@ -13,7 +13,7 @@ from runner.config.rates import RateCard
 from runner.config.settings import ROOT, Settings
 from runner.sandbox.limits import host_settings
 from runner.types import JsonObject
-from runner.wiring import Bench, Players, sandbox_limits
+from runner.wiring import Bench, Players, host_lacks, sandbox_limits
 
 PACKAGES = ("runner", "anthropic", "ollama", "docker", "duckdb")
 
@@ -47,6 +47,7 @@ def manifest(
         "persona": players.script,
         "servers": servers(bench, arm) if players.kind == "live" else {},
         "engine": asdict(bench.about),
+        "host_lacks": list(host_lacks(bench)),
         "versions": versions(),
         "source_sha256": files_digest(ROOT / "runner"),
         "python": platform.python_version(),

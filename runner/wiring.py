@@ -27,6 +27,7 @@ from runner.recording.exchanges import Tape
 from runner.recording.folder import about, create_recording
 from runner.sandbox.container import DockerSandbox, open_sandbox
 from runner.sandbox.engine import Engine, EngineInfo, connect, engine_info
+from runner.sandbox.lacks import check_runtime, lacks
 from runner.sandbox.limits import Limits
 from runner.sandbox.reaper import reap
 from runner.slots import Slots
@@ -51,6 +52,7 @@ def sandbox_limits(settings: Settings) -> Limits:
         cpus=settings.cpus,
         memory_bytes=settings.memory_mb * 1_048_576,
         pids=settings.pids,
+        runtime=settings.runtime,
     )
 
 
@@ -105,6 +107,7 @@ def prepare(
             f"RUNNER_CPUS is {settings.cpus:g} and the Docker engine has {about.cpus} CPUs: "
             f"set RUNNER_CPUS={about.cpus}"
         )
+    check_runtime(about, settings.runtime)
     image = image_for(engine, task, image_plan(settings))
     tree = pristine(settings, about.architecture, say)
     starting = starting_tree(tree, task)
@@ -112,9 +115,16 @@ def prepare(
         raise EnvironmentProblem(
             f"{image.tag}: its starting tree is not the one of {task.folder}; run `make image`"
         )
+    if absent := lacks(about, settings.runtime):
+        say(f"this host shares its kernel with the containers and lacks {'; '.join(absent)}")
     for container in reap(engine):
         say(f"removed a container that a dead run left behind ({container.trial_id})")
     return Bench(settings, catalogue, engine, about, image, task, tree, starting)
+
+
+def host_lacks(bench: Bench) -> tuple[str, ...]:
+    """What this host lacks of what would hold containers further in; for warnings and records."""
+    return lacks(bench.about, bench.settings.runtime)
 
 
 def sandbox(

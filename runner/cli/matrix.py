@@ -8,7 +8,7 @@ example: runner matrix -n 3 --arms A,D --tasks T3 --jobs 4 --budget 40 --models 
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from rich.console import Console
@@ -49,6 +49,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show the plan and stop")
 
 
+def once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Says what is told for each task, such as what the host lacks, one time."""
+    said: set[str] = set()
+
+    def tell(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            say(line)
+
+    return tell
+
+
 def run(options: argparse.Namespace, console: Console) -> int:
     """Run or go on with the run these options stand for."""
     selection = selected(options)
@@ -58,7 +70,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if what.players.kind == "live":
         for arm in what.arms.values():
             preflight.check_players(arm, wiring.live_connection(what.settings))
-    there = benches(what, console.print)
+    there = benches(what, once(console.print))
     preflight.check_results(what.settings)
     lock = lock_of(what, there)
     kind = what.players.kind

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     cpus: float = Field(default=2.0, gt=0)
     memory_mb: int = Field(default=4096, ge=512)
     pids: int = Field(default=256, ge=64)
+    runtime: str | None = None  # of containers, such as runsc; default: the engine's own
 
     base_image: str | None = Field(default=None, validation_alias="BASE_IMAGE")
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")

@@ -1,10 +1,12 @@
 """What the Docker engine's account of itself means."""
 
-import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from runner.doctor.facts import EngineFacts, Facts
 from runner.doctor.finding import GIB, Finding
+from runner.errors import EnvironmentProblem
+from runner.sandbox.lacks import check_runtime, runc_is_old, version_numbers
 
 OLDEST_API = (1, 41)  # Docker Engine 20.10
 _ENGINE_DOCS = "https://docs.docker.com/engine/install/"
@@ -14,7 +16,7 @@ def engine_findings(engine: EngineFacts, facts: Facts) -> Iterator[Finding]:
     """All that concerns the engine itself and what it can enforce."""
     info = engine.info
     said = f"{info.version} (API {info.api_version}, {info.architecture}) at {info.address}"
-    if _numbers(info.api_version) < OLDEST_API:
+    if version_numbers(info.api_version) < OLDEST_API:
         yield Finding("Docker engine", "bad", f"{said}: 20.10 is the oldest", _ENGINE_DOCS)
     else:
         yield Finding("Docker engine", "ok", said)
@@ -22,19 +24,15 @@ def engine_findings(engine: EngineFacts, facts: Facts) -> Iterator[Finding]:
     yield _storage(info.storage_driver)
     yield _cgroup(engine)
     yield _seccomp(info.security)
+    yield _runtime(engine, facts.runtime_wanted)
     yield _isolation(engine)
     yield _size(engine, facts)
 
 
 def _runc(version: str) -> Finding:
-    numbers = _numbers(version)
-    if not numbers:
+    old = runc_is_old(version)
+    if old is None:
         return Finding("runc", "warn", "its version is not known", "runc --version")
-    if "rc" in version and numbers[:2] >= (1, 4):
-        # Three release candidates of 1.4.0 came before the fixes; the third has them.
-        old = numbers[:3] == (1, 4, 0) and numbers[3:4] < (3,)
-    else:
-        old = numbers < (1, 2, 8) or (1, 3) <= numbers < (1, 3, 3)
     if not old:
         return Finding("runc", "ok", version)
     return Finding(
@@ -72,6 +70,17 @@ def _seccomp(security: tuple[str, ...]) -> Finding:
     return Finding("seccomp", "bad", "not available: no container can be sealed", fix)
 
 
+def _runtime(engine: EngineFacts, wanted: str | None) -> Finding:
+    offered = ", ".join(engine.runtimes) or "none named"
+    try:
+        check_runtime(replace(engine.info, runtimes=engine.runtimes), wanted)
+    except EnvironmentProblem as problem:
+        said, _, fix = str(problem).partition(": ")
+        return Finding("container runtime", "bad", said, fix)
+    used = f"{wanted}, by RUNNER_RUNTIME" if wanted else "the engine's own"
+    return Finding("container runtime", "ok", f"{used}; offered: {offered}")
+
+
 def _isolation(engine: EngineFacts) -> Finding:
     has = set(engine.info.security) & {"apparmor", "selinux", "userns", "rootless"}
     if "runsc" in engine.runtimes:
@@ -94,11 +103,3 @@ def _size(engine: EngineFacts, facts: Facts) -> Finding:
         fix = f"set RUNNER_MEMORY_MB={max(512, memory * 3 // 4 // 2**20)}"
         return Finding("CPUs and memory", "warn", said, fix)
     return Finding("CPUs and memory", "ok", said)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version: 1.1.5+ds1 is 1, 1, 5; 1.4.0-rc.2 is 1, 4, 0, 2."""
-    match = re.match(r"v?(\d+(?:\.\d+)*)(?:[-~]rc\.?(\d+))?", version)
-    if match is None:
-        return ()
-    return tuple(int(part) for part in (*match[1].split("."), match[2]) if part)

@@ -60,6 +60,7 @@ class Facts:
     nvidia_smi: bool
     arms: Mapping[str, Arm]
     wall_drift_s: float  # what the wall clock gained on the monotonic one meanwhile
+    runtime_wanted: str | None = None
 
 
 def look(settings: Settings, image_of: ImageOf) -> Facts:
@@ -98,6 +99,7 @@ def look(settings: Settings, image_of: ImageOf) -> Facts:
         nvidia_smi=shutil.which("nvidia-smi") is not None,
         arms=arms,
         wall_drift_s=(time.time() - wall) - (time.monotonic() - steady),
+        runtime_wanted=settings.runtime,
     )
 
 

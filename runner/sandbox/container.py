@@ -11,6 +11,7 @@ from runner.sandbox import engine as docker
 from runner.sandbox.channel import Channel, ChannelLost
 from runner.sandbox.engine import Engine
 from runner.sandbox.limits import AGENT, Limits, container_settings, host_settings
+from runner.sandbox.readback import DROPPABLE, READER, engine_faults, inside_faults
 from runner.sandbox.reaper import OWNER_LABEL, RUN_LABEL, TRIAL_LABEL, owner
 from runner.sandbox.served import (
     ENTRIES_BYTES_CAP,
@@ -184,7 +185,8 @@ def open_sandbox(
 
     The container is removed when the block ends, however it ends. Raises
     `EnvironmentProblem` for an image that is not there, `SandboxFailure` when the container
-    cannot be made or its tool server does not start.
+    cannot be made, is not held by every setting that was asked for, or its tool server does
+    not start.
     """
     limits = limits or Limits()
     digest = docker.image_id(engine, image)
@@ -199,13 +201,34 @@ def open_sandbox(
         settings = container_settings({**(labels or {}), **own})
         docker.create_container(engine, digest, name, host_settings(limits), **settings)
         made = True
+        _check_engine(engine, name, limits)
         docker.start_container(engine, name)
         sandbox = DockerSandbox(engine, name, digest)
+        _check_inside(sandbox, limits)
         yield sandbox
     finally:
         if sandbox is not None:
             sandbox.close()
         _remove(engine, name, made)
+
+
+def _check_engine(engine: Engine, name: str, limits: Limits) -> None:
+    """Before it starts: the engine took every setting, or says that it cannot keep a limit."""
+    found = docker.inspect_container(engine, name)
+    if found is None:
+        raise SandboxFailure("the container is gone before it started")
+    if faults := engine_faults(found, limits):
+        lacking = docker.engine_info(engine).limits_missing
+        excused = tuple(f"{key}:" for key, limit in DROPPABLE.items() if limit in lacking)
+        if left := [fault for fault in faults if not fault.startswith(excused)]:
+            raise SandboxFailure(f"the engine holds other settings than asked: {'; '.join(left)}")
+
+
+def _check_inside(sandbox: DockerSandbox, limits: Limits) -> None:
+    """Before any command of the agent's: what one of them would meet."""
+    said = sandbox.run(READER, timeout_s=_HELLO_WAIT_S).output.decode("utf-8", "replace")
+    if faults := inside_faults(said, limits):
+        raise SandboxFailure(f"the container is not as it was asked for: {'; '.join(faults)}")
 
 
 def _remove(engine: Engine, name: str, made: bool) -> None:

@@ -23,6 +23,7 @@ from runner.sandbox.channel import Wire
 
 _CONNECT_WAIT_S = 10
 _COLUMNS = ("pid", "uid", "stat", "comm")
+_LIMITS = ("MemoryLimit", "SwapLimit", "PidsLimit", "CpuCfsQuota")
 _DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 
 
@@ -93,6 +94,8 @@ class EngineInfo:
     cpus: int
     memory_bytes: int
     root_dir: str
+    runtimes: tuple[str, ...] = ()  # runc, runsc, nvidia, ...
+    limits_missing: tuple[str, ...] = ()  # docker's names of what the kernel cannot enforce
 
 
 def connect(timeout_s: float = 60.0) -> Engine:
@@ -139,6 +142,8 @@ def engine_info(engine: Engine) -> EngineInfo:
         cpus=int(info.get("NCPU") or 1),
         memory_bytes=int(info.get("MemTotal") or 0),
         root_dir=str(info.get("DockerRootDir", "")),
+        runtimes=tuple(sorted(info.get("Runtimes") or ())),
+        limits_missing=tuple(name for name in _LIMITS if info.get(name) is False),
     )
 
 

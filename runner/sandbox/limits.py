@@ -6,6 +6,7 @@ from importlib.resources import files
 
 AGENT = "10001:10001"  # runs commands
 KEEPER = "10002:10002"  # holds the container open; the agent cannot signal it
+JUDGE = "10003:10003"  # owns the tree in the judge's container and all that is evidence
 _MIB = 1024 * 1024
 
 
@@ -13,7 +14,9 @@ _MIB = 1024 * 1024
 class Limits:
     """Caps of one container; sizes in bytes. Enough for typer's suite with two workers.
 
-    What lies in the two temporary file systems counts as memory too.
+    What lies in the two temporary file systems counts as memory too. `runtime` is the engine's
+    name of what runs the container, such as `runsc`; None leaves it to the engine. `user` owns
+    the work tree.
     """
 
     cpus: float = 2.0
@@ -25,6 +28,8 @@ class Limits:
     tmp_inodes: int = 16_384
     open_files: int = 4096
     file_bytes: int = 256 * _MIB
+    runtime: str | None = None
+    user: str = AGENT
 
 
 def container_settings(labels: Mapping[str, str]) -> dict[str, object]:
@@ -44,10 +49,12 @@ def container_settings(labels: Mapping[str, str]) -> dict[str, object]:
 
 def host_settings(limits: Limits) -> dict[str, object]:
     """docker's host settings: nothing that is not needed, and caps on the rest."""
-    agent = AGENT.partition(":")[0]
-    work = f"rw,exec,nosuid,nodev,mode=0755,uid={agent},gid={agent}"
+    uid, _, gid = limits.user.partition(":")
+    work = f"rw,exec,nosuid,nodev,mode=0755,uid={uid},gid={gid}"
     tmp = "rw,noexec,nosuid,nodev,mode=1777"
+    runtime = {} if limits.runtime is None else {"runtime": limits.runtime}
     return {
+        **runtime,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true", f"seccomp={_seccomp()}"],
         "privileged": False,
