@@ -1,0 +1,243 @@
+"""The Ollama server that trials use on this machine: found or started, its models at hand.
+
+Nothing of it is inside a trial's clock: what takes time here is told apart.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from runner.config.arms import Arm
+from runner.config.ollama import Pins
+from runner.errors import EnvironmentProblem
+from runner.models.connection import shown_address
+from runner.models.ollama_store import (
+    ModelFacts,
+    Pulled,
+    load_model,
+    loaded_models,
+    model_facts,
+    pull_model,
+    same,
+    server_version,
+)
+from runner.sandbox.engine import Engine
+from runner.sidecar import container
+from runner.sidecar.container import Recipe, Sidecar
+from runner.sidecar.digests import Kind, check_digest
+from runner.sidecar.engine import image_digest, pull_image
+from runner.sidecar.gpu import Gpu
+from runner.types import JsonObject
+
+NAME = "runner-ollama"
+VOLUME = "runner-ollama-models"
+STANDIN = "runner-ollama-standin"
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Who is told what is going on: a line of text; how far the pull of something is."""
+
+    say: Callable[[str], None] = lambda line: None
+    pulling: Callable[[str, Pulled], None] = lambda what, progress: None
+
+
+@dataclass(frozen=True)
+class LocalSeat:
+    """A model that is served locally, with the context (tokens) it is asked with."""
+
+    model: str
+    num_ctx: int | None
+    keep_alive: str | None = None
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that answers and holds the models it was asked for.
+
+    `gpu` and `why` are the sidecar's; of a server of somebody else's only each model's own share
+    is known. `image` is the digest of the sidecar's image.
+    """
+
+    place: Literal["sidecar", "standin", "given"]
+    host: str
+    version: str
+    models: tuple[ModelFacts, ...]
+    image: str | None = None
+    gpu: Literal["gpu", "cpu", "unknown"] = "unknown"
+    why: str = ""
+    warm: Mapping[str, JsonObject] = field(default_factory=dict)
+
+    def facts(self) -> JsonObject:
+        """For a trial's manifest; JSON-able, without a name or password in the address."""
+        models = {
+            each.name: {**asdict(each), **self.warm.get(each.name, {})} for each in self.models
+        }
+        return {
+            "place": self.place,
+            "host": shown_address(self.host),
+            "version": self.version,
+            "image": self.image,
+            "gpu": self.gpu,
+            "why_no_gpu": self.why,
+            "models": models,
+        }
+
+
+def local_seats(arms: Sequence[Arm]) -> tuple[LocalSeat, ...]:
+    """The locally served models of these arms, each with the largest context it is asked with."""
+    found: dict[str, LocalSeat] = {}
+    for arm in arms:
+        for seat in (arm.lead, *((arm.executor.seat,) if arm.executor else ())):
+            if seat.provider == "ollama":
+                size, keep = seat.options.get("num_ctx"), seat.options.get("keep_alive")
+                size = size if isinstance(size, int) else None
+                before = found.get(seat.model)
+                if before is None or (size or 0) > (before.num_ctx or 0):
+                    keep = keep if isinstance(keep, str) else None
+                    found[seat.model] = LocalSeat(seat.model, size, keep)
+    return tuple(found.values())
+
+
+def serve_given(host: str, seats: Sequence[LocalSeat], results: Path, pins: Pins) -> Served:
+    """The server of OLLAMA_HOST, as it is: nothing is started, and nothing is pulled.
+
+    Raises:
+        EnvironmentProblem: it does not answer, lacks a model, or has another build of one.
+    """
+    try:
+        version = server_version(host)
+    except EnvironmentProblem as problem:
+        raise EnvironmentProblem(
+            f"{problem}: start it (`ollama serve`), correct OLLAMA_HOST, or unset it to have a "
+            "server started here; arms without a local model need none"
+        ) from problem
+    models = []
+    for seat in seats:
+        facts = model_facts(host, seat.model)
+        if facts is None:
+            raise EnvironmentProblem(
+                f"the Ollama server at {shown_address(host)} has no model {seat.model}: get it "
+                f"there with `ollama pull {seat.model}`"
+            )
+        check_digest(results, "model", seat.model, facts.digest, _pin(pins, seat.model))
+        models.append(facts)
+    return Served("given", host, version, tuple(models))
+
+
+def serve_sidecar(
+    engine: Engine,
+    pins: Pins,
+    seats: Sequence[LocalSeat],
+    results: Path,
+    *,
+    gpu: Gpu,
+    image: str | None,
+    screen: Screen,
+) -> Served:
+    """Our own server in its container, with the models pulled; `image` overrides the pinned one.
+
+    Raises:
+        EnvironmentProblem: its image or a model cannot be had or is another than it was, or it
+            cannot be started; the message says how to go on.
+    """
+    reference = image or pins.image.reference
+    digest = _ensured_image(engine, reference, screen)
+    pinned = pins.image.digest if image is None else None
+    check_digest(
+        results, "image", image or f"{pins.image.name}:{pins.image.version}", digest, pinned
+    )
+    recipe = Recipe("ollama", NAME, reference, VOLUME, pins.environment, gpu)
+    there = container.start(engine, recipe, screen.say)
+    return _with_models(there, digest, seats, results, "model", pins, screen)
+
+
+def serve_standin(
+    engine: Engine, key: str, image: str, seats: Sequence[LocalSeat], results: Path, screen: Screen
+) -> Served:
+    """The stand-in whose image has that content key, by the same path; raises the same."""
+    name = f"{STANDIN}-{key[:12]}"
+    recipe = Recipe("standin", name, image, name, gpu="off")
+    there = container.start(engine, recipe, screen.say)
+    return _with_models(there, image, seats, results, "scripted model", None, screen)
+
+
+def warmed(served: Served, seats: Sequence[LocalSeat]) -> Served:
+    """The same, with each model in memory at its context; what it took is in `warm`.
+
+    Of each model: `preload_s`, the seconds waited for it, and `gpu_share` of its bytes (0 to 1).
+
+    Raises:
+        EnvironmentProblem: a model cannot be loaded.
+    """
+    took = {
+        seat.model: load_model(served.host, seat.model, seat.num_ctx, seat.keep_alive)
+        for seat in seats
+    }
+    warm = {}
+    for model, seconds in took.items():
+        facts: dict[str, object] = {"preload_s": round(seconds, 3)}
+        for each in loaded_models(served.host):
+            if same(each.name, model):
+                facts |= {
+                    "context_loaded": each.context_length,
+                    "gpu_share": round(each.vram / each.size, 4) if each.size else None,
+                }
+        warm[model] = facts
+    return replace(served, warm=warm)
+
+
+def _ensured_image(engine: Engine, reference: str, screen: Screen) -> str:
+    digest = image_digest(engine, reference)
+    if digest is None:
+        try:
+            pull_image(
+                engine,
+                reference,
+                lambda status, done, whole: screen.pulling(
+                    f"image {reference}", Pulled(status, done, whole)
+                ),
+            )
+        except EnvironmentProblem as problem:
+            raise EnvironmentProblem(
+                f"there is no Ollama: {problem}\n"
+                "Fix, one of: repeat the command where an image registry can be reached; load the "
+                "image (`docker load`); name a mirror's with OLLAMA_IMAGE; or set OLLAMA_HOST to "
+                "an Ollama server of yours. Arms without a local model need none."
+            ) from problem
+        digest = image_digest(engine, reference)
+    if digest is None:
+        raise EnvironmentProblem(f"{reference}: the engine took it but does not show it")
+    return digest
+
+
+def _with_models(
+    there: Sidecar,
+    image: str,
+    seats: Sequence[LocalSeat],
+    results: Path,
+    kind: Kind,
+    pins: Pins | None,
+    screen: Screen,
+) -> Served:
+    models = []
+    for seat in seats:
+        facts = model_facts(there.host, seat.model)
+        if facts is None:
+            what = f"model {seat.model}"
+            pull_model(there.host, seat.model, partial(screen.pulling, what))
+            facts = model_facts(there.host, seat.model)
+        if facts is None:
+            raise EnvironmentProblem(f"{there.name} took {seat.model} but does not show it")
+        pinned = _pin(pins, seat.model) if pins else None
+        check_digest(results, kind, seat.model, facts.digest, pinned)
+        models.append(facts)
+    place: Literal["sidecar", "standin"] = "standin" if there.kind == "standin" else "sidecar"
+    version = server_version(there.host)
+    return Served(place, there.host, version, tuple(models), image, there.gpu, there.why)
+
+
+def _pin(pins: Pins, model: str) -> str | None:
+    return next((digest for name, digest in pins.models.items() if same(name, model)), None)
