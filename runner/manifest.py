@@ -38,17 +38,14 @@ def manifest(
         },
         "max_turns": max_turns,
         "max_turns_of_arm": arm.max_turns(task.id),
-        "prompts_sha256": digest(
-            json.dumps(asdict(bench.catalogue.prompts.only({arm.prompt})), sort_keys=True)
-        ),
+        "prompts_sha256": digest(json.dumps(asdict(bench.catalogue.prompts), sort_keys=True)),
         "card": card.id,
         "rates": {model: asdict(card.rate(model)) for model in arm.models},
         "image": asdict(bench.image),
         "limits": asdict(limits),
         "container_sha256": digest(json.dumps(host_settings(limits), sort_keys=True)),
         "persona": players.script,
-        "servers": servers(bench, arm, players) if players.kind == "live" else {},
-        "ollama": players.served.facts() if players.served else None,
+        "servers": servers(bench, arm) if players.kind == "live" else {},
         "engine": asdict(bench.about),
         "host_lacks": list(host_lacks(bench)),
         "versions": versions(),
@@ -74,11 +71,10 @@ def timeouts(settings: Settings) -> Mapping[str, float]:
     }
 
 
-def servers(bench: Bench, arm: Arm, players: Players) -> Mapping[str, str]:
+def servers(bench: Bench, arm: Arm) -> Mapping[str, str]:
     """Who answers for each provider of the arm: a live row may be of another server."""
     settings = bench.settings
-    local = players.served.host if players.served else settings.ollama_host
-    asked = {"anthropic": settings.anthropic_base_url, "ollama": local}
+    asked = {"anthropic": settings.anthropic_base_url, "ollama": settings.ollama_host}
     seats = (arm.lead, *((arm.executor.seat,) if arm.executor else ()))
     return {
         seat.provider: without_password(asked.get(seat.provider) or "the vendor's own")

@@ -16,10 +16,8 @@ def check_prices(arm: Arm, card: RateCard) -> None:
         card.rate(model)
 
 
-def check_seats(arm: Arm, file: str) -> None:
+def check_seats(arm: Arm) -> None:
     """Each seat's provider is known and takes its options; nothing is sent.
-
-    `file` is where the arm is written, for messages.
 
     Raises:
         UsageError: names the provider or the option, and what is allowed.
@@ -29,7 +27,7 @@ def check_seats(arm: Arm, file: str) -> None:
         try:
             make_model(seat.provider, seat.model, seat.max_tokens, seat.options, nowhere).close()
         except UsageError as error:
-            raise UsageError(f"{file}, {seat.model}: {error}") from error
+            raise UsageError(f"{arm.id}.toml, {seat.model}: {error}") from error
 
 
 def check_results(settings: Settings) -> None:
@@ -54,8 +52,6 @@ def check_results(settings: Settings) -> None:
 def check_players(arm: Arm, connection: Connection) -> None:
     """The arm's live models can be reached and take our key; nothing is spent.
 
-    An Ollama server is looked after elsewhere: one may have to be started.
-
     Raises:
         EnvironmentProblem: a key is missing or refused, or a server does not answer; the
             message says which arms need it and how to get it.
@@ -69,7 +65,5 @@ def check_players(arm: Arm, connection: Connection) -> None:
             "it in the environment or in .env, or run with --models scripted (free, simulated)"
         )
     for provider, seat in seats.items():
-        if provider == "ollama":
-            continue
         if reason := PROVIDERS[provider].unreachable(seat.model, connection):
             raise EnvironmentProblem(f"arm {arm.id}: {reason}")

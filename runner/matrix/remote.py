@@ -1,8 +1,7 @@
 """Attempts of a run on another machine: what a worker of a cluster finds and runs at its place.
 
-The worker is told names, and arms that lie in no folder of arms. It reads its own arms, tasks
-and prompts, uses its own engine, images and keys, and compares the lock of what it found with the
-driver's before anything runs.
+The worker is told names only. It reads its own arms, tasks and prompts, uses its own engine,
+images and keys, and compares the lock of what it found with the driver's before anything runs.
 """
 
 import json
@@ -11,9 +10,7 @@ from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
-from runner import wiring
 from runner.budget import Account
-from runner.config.arms import ArmFile
 from runner.config.settings import load_settings
 from runner.events import Record
 from runner.matrix.attempts import Trials
@@ -54,10 +51,7 @@ def run_here(
         OperatorError: something that no attempt can mend.
     """
     what, there = _found(json.dumps(work))
-    bench, arm = there[attempt.cell.task], what.arms[attempt.cell.arm]
-    players = wiring.with_server(what.players, what.settings, bench.engine, (arm,))
-    settings = what.settings.model_copy(update={"results": folder})
-    here = replace(what, settings=settings, players=players)
+    here = replace(what, settings=what.settings.model_copy(update={"results": folder}))
     at_folder = {task: replace(bench, settings=here.settings) for task, bench in there.items()}
     trials = Trials(
         here,
@@ -74,8 +68,6 @@ def run_here(
 def _found(work: str) -> tuple[Parts, Benches]:
     """What the names stand for here: looked up once in a worker's life for each run."""
     told = json.loads(work)
-    lists = {name: tuple(told[name]) for name in ("arms", "tasks")}
-    files = tuple(ArmFile(**each) for each in told["arm_files"])
-    selection = Selection(**{**told, **lists, "arm_files": files})
+    selection = Selection(**{**told, "arms": tuple(told["arms"]), "tasks": tuple(told["tasks"])})
     what = parts(selection, load_settings())
     return what, benches(what, lambda _line: None)

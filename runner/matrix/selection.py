@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from runner import preflight, wiring
 from runner.catalogue import Catalogue, load_catalogue
-from runner.config.arms import Arm, ArmFile, arm_of
+from runner.config.arms import Arm
 from runner.config.loading import chosen
 from runner.config.rates import RateCard
 from runner.config.settings import Settings
@@ -23,8 +23,7 @@ from runner.types import JsonObject
 class Selection:
     """The question: which arms on which tasks, played by whom, sampled how; money in USD.
 
-    Empty `arms` are those that run by default and those of `arm_files`, which are told whole;
-    empty `tasks` are all there are. `max_turns` None leaves each arm its own cap.
+    Empty `arms` or `tasks` are all there are; `max_turns` None leaves each arm its own cap.
     """
 
     arms: tuple[str, ...]
@@ -36,7 +35,6 @@ class Selection:
     max_turns: int | None = None
     trial_usd: float | None = None
     call_usd: float | None = None
-    arm_files: tuple[ArmFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,14 +52,12 @@ class Parts:
 
 def parts(selection: Selection, settings: Settings) -> Parts:
     """Look the names up; raises `UsageError` naming what is unknown, or wrong in a file."""
-    catalogue = load_catalogue(settings, selection.arm_files)
-    added = (arm_of(file).id for file in selection.arm_files)
-    names = selection.arms or tuple(dict.fromkeys((*catalogue.default_arms, *added)))
+    catalogue = load_catalogue(settings)
     arms = {
         name: with_limits(
             chosen("arm", name, catalogue.arms), selection.trial_usd, selection.call_usd
         )
-        for name in names
+        for name in selection.arms or catalogue.arms
     }
     tasks = [
         chosen("task", name, catalogue.tasks).id for name in selection.tasks or catalogue.tasks
@@ -69,7 +65,7 @@ def parts(selection: Selection, settings: Settings) -> Parts:
     card = chosen("rate card", settings.card, catalogue.cards)
     for arm in arms.values():
         preflight.check_prices(arm, card)
-        preflight.check_seats(arm, catalogue.file_of(arm.id))
+        preflight.check_seats(arm)
     cells = tuple(Cell(arm, task) for arm in arms for task in tasks)
     return Parts(
         settings,

@@ -161,7 +161,7 @@ def _converse(
 
 def _lead(spec: TrialSpec, model: Model, tools: Sequence[Tool]) -> Seated:
     role = spec.arm.lead_role
-    system = spec.prompts.of(role, spec.arm.prompt)
+    system = spec.prompts.of(role)
     return Seated(model, role, 0, system, tools, spec.max_turns, spec.arm.lead.max_tokens)
 
 
