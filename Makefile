@@ -17,7 +17,7 @@ matrix_options = $(strip $(call option,N,n) $(call option,ARMS,arms) $(call opti
     $(call option,MODELS,models) $(call option,JOBS,jobs) $(call option,BUDGET,budget) \
     $(call option,SEED,seed) $(call option,RUN,run) $(call option,MAX_ITERS,max-iters))
 
-.PHONY: help setup python image browser demo trial matrix status report doctor test test-unit check bench soak lock clean
+.PHONY: help setup python image browser demo trial matrix status report ollama doctor test test-unit check bench soak lock clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -48,6 +48,9 @@ status: python ## Show what has been run and what it cost
 
 report: python ## Write results/report.html: the answer, its reasons, every trial [KIND=live]
 	@$(RUNNER) report $(call option,KIND,kind)
+
+ollama: setup ## Start the server of local models (arm B) and get what the arms need
+	@$(RUNNER) ollama --start
 
 doctor: python ## Check this machine and explain what is missing
 	@$(RUNNER) doctor
@@ -82,7 +85,7 @@ soak: image ## Kill, cut and starve runs for half an hour; print the figures
 lock: python ## Renew requirements.lock from pyproject.toml (needs a package index)
 	@.venv/bin/python scripts/lock.py
 
-clean: ## Remove caches and leftover containers, never results
+clean: ## Remove caches and leftover containers, stop Ollama; never results
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -x $(RUNNER) ]; then $(RUNNER) clean; fi

@@ -45,7 +45,8 @@ def manifest(
         "limits": asdict(limits),
         "container_sha256": digest(json.dumps(host_settings(limits), sort_keys=True)),
         "persona": players.script,
-        "servers": servers(bench, arm) if players.kind == "live" else {},
+        "servers": servers(bench, arm, players) if players.kind == "live" else {},
+        "ollama": players.served.facts() if players.served else None,
         "engine": asdict(bench.about),
         "host_lacks": list(host_lacks(bench)),
         "versions": versions(),
@@ -71,10 +72,11 @@ def timeouts(settings: Settings) -> Mapping[str, float]:
     }
 
 
-def servers(bench: Bench, arm: Arm) -> Mapping[str, str]:
+def servers(bench: Bench, arm: Arm, players: Players) -> Mapping[str, str]:
     """Who answers for each provider of the arm: a live row may be of another server."""
     settings = bench.settings
-    asked = {"anthropic": settings.anthropic_base_url, "ollama": settings.ollama_host}
+    local = players.served.host if players.served else settings.ollama_host
+    asked = {"anthropic": settings.anthropic_base_url, "ollama": local}
     seats = (arm.lead, *((arm.executor.seat,) if arm.executor else ()))
     return {
         seat.provider: without_password(asked.get(seat.provider) or "the vendor's own")

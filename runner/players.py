@@ -1,5 +1,6 @@
 """Who answers for the models of a trial: the vendors, a scripted persona, or a recording."""
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -7,14 +8,17 @@ from dataclasses import dataclass, field, replace
 from runner.config.arms import Seat
 from runner.config.settings import Settings
 from runner.config.solution import Solution
-from runner.errors import UsageError
+from runner.errors import EnvironmentProblem, UsageError
 from runner.models import Connection, make_model
+from runner.models.connection import NO_SERVER
 from runner.recording.exchanges import Tape
 from runner.recording.record import recorded
 from runner.recording.replay import Replay
 from runner.scripted.personas import PERSONAS
 from runner.scripted.server import ScriptedServer, endpoint
-from runner.scripted.spec import parse_spec
+from runner.scripted.solutions import tell
+from runner.scripted.spec import Address, parse_spec
+from runner.sidecar.served import Served
 from runner.stop import Stop
 from runner.types import Model, ProviderKind, Role
 
@@ -26,12 +30,14 @@ class Players:
     """Who answers: the vendors themselves, unless there is a `script` or a `replay`.
 
     `script` is a persona and its options, as `runner.scripted.spec` reads them; `replay` is one
-    playing of a recording.
+    playing of a recording. `served` is the Ollama server that was found or started for them; a
+    scripted executor without one is played by the loopback server, as in tests without Docker.
     """
 
     kind: ProviderKind
     script: str | None = None
     replay: Replay | None = None
+    served: Served | None = None
 
     @classmethod
     def read(cls, text: str) -> "Players":
@@ -84,21 +90,40 @@ def _unrecorded(players: Players, stage: Stage) -> Iterator[Opener]:
         yield players.replay.open_model
         return
     live = replace(live_connection(stage.settings), on_pause=stage.on_pause, wait=stage.stop.wait)
+    if players.served is not None:
+        live = replace(live, ollama_host=players.served.host)
     if players.script is None:
         yield lambda seat, _role: seated(seat, live)
         return
     with ScriptedServer(stage.solutions) as server:
         script = players.script
+        elsewhere = _told(players.served, stage) if players.served else None
 
         def open_scripted(seat: Seat, role: Role) -> AbstractContextManager[Model]:
             url = endpoint(server, script, stage.task_id, role, stage.trial_id)
+            local = elsewhere(script, role) if elsewhere else url
             # The scripted server asks for a key as the real one does; any will do.
             connection = replace(
-                live, anthropic_api_key="scripted", anthropic_base_url=url, ollama_host=url
+                live, anthropic_api_key="scripted", anthropic_base_url=url, ollama_host=local
             )
             return seated(seat, connection)
 
         yield open_scripted
+
+
+def _told(served: Served, stage: Stage) -> Callable[[str, Role], str]:
+    """Tell the stand-in of the task; gives the address of a script in a role there.
+
+    Raises:
+        EnvironmentProblem: it does not answer.
+    """
+    try:
+        task = tell(served.host, stage.task_id, stage.solutions[stage.task_id])
+    except OSError as error:
+        raise EnvironmentProblem(f"the stand-in for Ollama at {served.host}: {error}") from error
+    # It outlives trials, and another of the same id must not go on with this one's counts.
+    trial = f"{stage.trial_id}-{uuid.uuid4().hex[:8]}"
+    return lambda script, role: served.host + Address(script, task, role, trial).path
 
 
 def live_connection(settings: Settings) -> Connection:
@@ -107,7 +132,7 @@ def live_connection(settings: Settings) -> Connection:
     return Connection(
         anthropic_api_key=key.get_secret_value() if key else None,
         anthropic_base_url=settings.anthropic_base_url,
-        ollama_host=settings.ollama_host,
+        ollama_host=settings.ollama_host or NO_SERVER,
         timeout_s=settings.call_timeout_s,
         deadline_s=settings.call_deadline_s,
     )

@@ -8,6 +8,7 @@ from runner.config.rates import RateCard
 from runner.config.settings import Settings
 from runner.errors import EnvironmentProblem, UsageError
 from runner.models import PROVIDERS, Connection, make_model
+from runner.models.connection import NO_SERVER
 
 
 def check_prices(arm: Arm, card: RateCard) -> None:
@@ -52,6 +53,8 @@ def check_results(settings: Settings) -> None:
 def check_players(arm: Arm, connection: Connection) -> None:
     """The arm's live models can be reached and take our key; nothing is spent.
 
+    An Ollama server that is yet to be started is no matter of this function.
+
     Raises:
         EnvironmentProblem: a key is missing or refused, or a server does not answer; the
             message says which arms need it and how to get it.
@@ -65,5 +68,7 @@ def check_players(arm: Arm, connection: Connection) -> None:
             "it in the environment or in .env, or run with --models scripted (free, simulated)"
         )
     for provider, seat in seats.items():
+        if provider == "ollama" and connection.ollama_host == NO_SERVER:
+            continue
         if reason := PROVIDERS[provider].unreachable(seat.model, connection):
             raise EnvironmentProblem(f"arm {arm.id}: {reason}")

@@ -1,6 +1,6 @@
 """Where concrete parts meet: settings in, the world of a trial out. Only the CLI calls it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 from runner.budget import Account
 from runner.catalogue import Catalogue
 from runner.config.arms import Arm
+from runner.config.ollama import load_pins
 from runner.config.settings import ROOT, Settings
 from runner.config.tasks import Task
 from runner.errors import EnvironmentProblem
@@ -19,6 +20,7 @@ from runner.image.inputs import (
     missing_inputs,
     parse_lock,
 )
+from runner.image.standin import ensure_standin
 from runner.image.states import Tree, pristine_tree, starting_tree, tree_digest
 from runner.judge.change import Change, packed
 from runner.models.connection import keys_of
@@ -30,6 +32,15 @@ from runner.sandbox.engine import Engine, EngineInfo, connect, engine_info
 from runner.sandbox.lacks import check_runtime, lacks
 from runner.sandbox.limits import Limits
 from runner.sandbox.reaper import reap
+from runner.sidecar.seats import local_seats
+from runner.sidecar.served import (
+    Screen,
+    Served,
+    serve_given,
+    serve_sidecar,
+    serve_standin,
+    warmed,
+)
 from runner.slots import Slots
 from runner.stop import Stop
 from runner.trial.spec import TrialSpec, World
@@ -186,6 +197,47 @@ def keep_change(folder: Path, trial_id: str, change: Change) -> None:
         raise EnvironmentProblem(
             f"{path}: cannot be written: {error.strerror}; free some space or set RUNNER_RESULTS"
         ) from error
+
+
+def with_server(
+    players: Players,
+    settings: Settings,
+    engine: Engine,
+    arms: Sequence[Arm],
+    screen: Screen | None = None,
+) -> Players:
+    """The players with the Ollama server that the arms' local models need, found or started.
+
+    Nothing is done for arms without one, and for a replay. Digests are kept in the results.
+
+    Raises:
+        EnvironmentProblem: the server or a model cannot be had, or is not what it was.
+    """
+    seats, screen = local_seats(arms), screen or Screen()
+    if not seats or players.replay is not None:
+        return players
+    results = settings.results
+    if players.script is not None:
+        key, image = ensure_standin(engine, settings.base_image, screen.say)
+        served = serve_standin(engine, key, image.id, seats, results, screen)
+    elif settings.ollama_host:
+        served = serve_given(settings.ollama_host, seats, results, load_pins())
+    else:
+        gpu, image_name = settings.ollama_gpu, settings.ollama_image
+        pins = load_pins()
+        served = serve_sidecar(
+            engine, pins, seats, results, gpu=gpu, image=image_name, screen=screen
+        )
+    return replace(players, served=served)
+
+
+def preloaded(players: Players, arm: Arm) -> Served | None:
+    """The players' Ollama server with the arm's models in memory; None where there is none.
+
+    Raises:
+        EnvironmentProblem: it does not answer, or has no memory for a model.
+    """
+    return warmed(players.served, local_seats((arm,))) if players.served else None
 
 
 def open_players(

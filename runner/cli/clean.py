@@ -1,4 +1,6 @@
-"""Remove containers that dead runs of this machine left behind; results are never touched.
+"""Remove containers that dead runs of this machine left behind, and stop the Ollama sidecar.
+
+Results and the models that were pulled are never touched.
 
 example: runner clean
 """
@@ -10,6 +12,8 @@ from rich.console import Console
 from runner.errors import EXIT_OK
 from runner.sandbox.engine import connect
 from runner.sandbox.reaper import reap
+from runner.sidecar.container import LABEL, stop
+from runner.sidecar.engine import remove_volumes
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -17,10 +21,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
-    """Reap and say what was removed."""
-    removed = reap(connect())
-    for name in removed:
+    """Reap, stop the sidecar and the stand-in for it, and say what was removed."""
+    engine = connect()
+    left, sidecars = reap(engine), stop(engine)
+    remove_volumes(engine, f"{LABEL}=standin")
+    for name in (*left, *sidecars):
         console.print(f"removed {name}", markup=False)
-    if not removed:
+    if not left and not sidecars:
         console.print("nothing was left behind")
     return EXIT_OK

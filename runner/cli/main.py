@@ -29,7 +29,8 @@ COMMANDS = {
     "export": "write all tables as CSV, Parquet or JSON lines",
     "image": "build the task images that are missing",
     "doctor": "check this machine and explain what is missing",
-    "clean": "remove leftover containers of dead runs",
+    "ollama": "the local models there are; start or stop their server",
+    "clean": "remove leftover containers of dead runs, stop the Ollama server",
 }
 
 MODULES = {"import": "import_"}  # where a command's name cannot be a module's

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NoReturn
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from runner import preflight, wiring
 from runner.cli import options as opt
 from runner.cli.matrix_session import Order, bring_up_to_date, session
 from runner.cli.plan_shown import show_plan
+from runner.cli.pulling import pull_screen
 from runner.cli.run_options import add_run_options, selected
 from runner.cli.run_summary import show_run
 from runner.config.settings import load_settings
@@ -72,6 +74,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
             preflight.check_players(arm, wiring.live_connection(what.settings))
     there = benches(what, once(console.print))
     preflight.check_results(what.settings)
+    if not options.cluster:  # whose workers have their own
+        engine, arms = next(iter(there.values())).engine, tuple(what.arms.values())
+        screen = pull_screen(console)
+        players = wiring.with_server(what.players, what.settings, engine, arms, screen)
+        what = replace(what, players=players)
     lock = lock_of(what, there)
     kind = what.players.kind
     path = pick_journal(what.settings.journals, kind, lock, asked=options.run, new=options.new)

@@ -7,6 +7,7 @@ example: runner trial --arm C --task T3 --models scripted
 """
 
 import argparse
+from dataclasses import replace
 from itertools import count
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from runner.cli import options as opt
 from runner.cli.display import TrialDisplay
 from runner.cli.dry_run import dry_run
 from runner.cli.kinds import badge
+from runner.cli.pulling import pull_screen
 from runner.cli.replay import Asked, from_recording, show_outcome
 from runner.cli.summary import show_summary
 from runner.config.settings import Settings, load_settings
@@ -78,6 +80,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
         return dry_run(console, bench, asked.arm, asked.card, asked.max_turns)
     preflight.check_results(settings)
     sync(settings.database, settings.journals, catalogue.cards, wait_s=settings.db_wait_s)
+    players = wiring.with_server(
+        asked.players, settings, bench.engine, (asked.arm,), pull_screen(console)
+    )
+    asked = replace(asked, players=players)
     made_of = manifest(bench, asked.arm, asked.card, asked.players, asked.max_turns)
     if asked.recording:
         made_of = {**made_of, "replay_of": asked.recording.about.trial_id}

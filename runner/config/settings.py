@@ -6,6 +6,7 @@ with the prefix `RUNNER_` unless the vendor's own name is given below.
 """
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from runner.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
+Gpu = Literal["auto", "on", "off"]
 
 
 class Settings(BaseSettings):
@@ -55,7 +57,9 @@ class Settings(BaseSettings):
     base_image: str | None = Field(default=None, validation_alias="BASE_IMAGE")
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
-    ollama_host: str = Field(default="http://127.0.0.1:11434", validation_alias="OLLAMA_HOST")
+    ollama_host: str | None = Field(default=None, validation_alias="OLLAMA_HOST")
+    ollama_gpu: Gpu = Field(default="auto", validation_alias="OLLAMA_GPU")
+    ollama_image: str | None = Field(default=None, validation_alias="OLLAMA_IMAGE")
 
     @property
     def database(self) -> Path:

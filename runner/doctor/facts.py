@@ -20,6 +20,7 @@ from runner.doctor.reach import Missing, OllamaFacts, Reached, ask_ollama, reach
 from runner.errors import EnvironmentProblem, RunnerError
 from runner.ledger.duck import DatabaseBusy, opened
 from runner.sandbox.engine import Engine, EngineInfo, connect, engine_info
+from runner.sidecar.container import running
 
 ImageOf = Callable[[Engine, Task], str]
 KeyShape = Literal["absent", "plausible", "odd"]
@@ -95,12 +96,27 @@ def look(settings: Settings, image_of: ImageOf) -> Facts:
         key=key_shape(settings.anthropic_api_key, official=api_url == PUBLIC_API),
         api=reach(api_url),
         api_url=api_url,
-        ollama=ask_ollama(settings.ollama_host),
+        ollama=_ollama(settings.ollama_host),
         nvidia_smi=shutil.which("nvidia-smi") is not None,
         arms=arms,
         wall_drift_s=(time.time() - wall) - (time.monotonic() - steady),
         runtime_wanted=settings.runtime,
     )
+
+
+def _ollama(host: str | None) -> OllamaFacts | Missing:
+    """The server of OLLAMA_HOST, or else the sidecar; none is started."""
+    if host:
+        return ask_ollama(host)
+    try:
+        engine = connect(timeout_s=10.0)
+        try:
+            there = running(engine, "ollama")
+        finally:
+            engine.close()
+    except RunnerError as problem:
+        return Missing(str(problem).splitlines()[0])
+    return ask_ollama(there[0].host) if there else Missing("the sidecar is not running")
 
 
 def key_shape(key: SecretStr | None, *, official: bool) -> KeyShape:

@@ -117,7 +117,7 @@ def _ollama(facts: Facts) -> Iterator[Finding]:
     blocked = _arms_with(facts, "ollama")
     if isinstance(facts.ollama, Missing):
         said = f"does not answer ({facts.ollama.reason}): no {blocked}"
-        yield Finding("Ollama", "warn", said, "start Ollama, or set OLLAMA_HOST")
+        yield Finding("Ollama", "warn", said, "make ollama; or set OLLAMA_HOST to a server you run")
         return
     seats = [seat for arm in facts.arms.values() for seat in (arm.lead, arm.executor) if seat]
     needed = dict.fromkeys(seat.model for seat in seats if seat.provider == "ollama")
@@ -125,7 +125,7 @@ def _ollama(facts: Facts) -> Iterator[Finding]:
     absent = [model for model in needed if model.removesuffix(":latest") not in held]
     if absent:
         said = f"{facts.ollama.version} lacks {', '.join(absent)}: no {blocked}"
-        fix = "; ".join(f"ollama pull {model}" for model in absent)
+        fix = "; ".join(f"runner ollama --pull {model}" for model in absent)
         yield Finding("Ollama", "warn", said, fix)
     else:
         yield Finding("Ollama", "ok", f"{facts.ollama.version} with {', '.join(needed)}")

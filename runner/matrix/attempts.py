@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runner import wiring
 from runner.budget import Account
@@ -77,9 +77,14 @@ def play(
 ) -> TrialEnded:
     """Run a trial with its transcript and, to `keep` it, its tape; sandboxes open through `gate`.
 
-    Raises what `run_trial` raises.
+    A local model is in memory before the trial's clock starts; what that took is in the manifest.
+
+    Raises what `run_trial` raises, and `EnvironmentProblem` when a local model cannot be loaded.
     """
     settings = bench.settings
+    if served := wiring.preloaded(players, spec.arm):
+        players = replace(players, served=served)
+        spec = replace(spec, manifest={**spec.manifest, "ollama": served.facts()})
     transcript = settings.transcripts / f"{spec.trial_id}.jsonl"
 
     def on_pause(_seconds: float, _why: str) -> None:

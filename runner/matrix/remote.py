@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
+from runner import wiring
 from runner.budget import Account
 from runner.config.settings import load_settings
 from runner.events import Record
@@ -51,7 +52,10 @@ def run_here(
         OperatorError: something that no attempt can mend.
     """
     what, there = _found(json.dumps(work))
-    here = replace(what, settings=what.settings.model_copy(update={"results": folder}))
+    bench, arm = there[attempt.cell.task], what.arms[attempt.cell.arm]
+    players = wiring.with_server(what.players, what.settings, bench.engine, (arm,))
+    settings = what.settings.model_copy(update={"results": folder})
+    here = replace(what, settings=settings, players=players)
     at_folder = {task: replace(bench, settings=here.settings) for task, bench in there.items()}
     trials = Trials(
         here,

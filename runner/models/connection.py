@@ -12,6 +12,8 @@ Options = Mapping[str, object]
 Kinds = Mapping[str, tuple[type, ...]]
 
 
+# Stands for an Ollama server that is yet to be found or started: an address where nobody is.
+NO_SERVER = "http://127.0.0.1:9/no-server-yet"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

@@ -20,7 +20,9 @@ WAIT_S = 10.0  # for what a server knows by heart
 PULL_SILENCE_S = 300.0  # verifying a large layer says nothing
 LOAD_WAIT_S = 900.0
 PULL_BREAKS = 5  # in a row that bring nothing
+RESTART_WAIT_S = 60.0
 _PULL_PAUSE_S = 1.0
+_ASK_PAUSE_S = 0.05
 _NOT_THERE = "file does not exist"
 
 
@@ -62,6 +64,19 @@ def server_version(host: str, wait_s: float = WAIT_S) -> str:
     with _asking(host, wait_s) as client:
         body = client._request_raw("GET", "/api/version").content  # type: ignore[no-untyped-call]
         return str(as_json(body).get("version", ""))
+
+
+def await_server(host: str, wait_s: float = RESTART_WAIT_S) -> None:
+    """Wait for a server that may be starting again; raises `EnvironmentProblem` if it is not."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            server_version(host)
+            return
+        except EnvironmentProblem:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_ASK_PAUSE_S)  # a server tells nobody that it is back
 
 
 def held_models(host: str) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from runner.config.settings import Gpu
 from runner.errors import EnvironmentProblem, SandboxFailure
 from runner.models.ollama_store import server_version
 from runner.sandbox import engine as docker
 from runner.sandbox.engine import Engine
 from runner.sidecar.engine import ensure_volume, last_words
-from runner.sidecar.gpu import FIX, REQUEST, Gpu, no_gpu
+from runner.sidecar.gpu import FIX, REQUEST, no_gpu
 
 LABEL = "runner.sidecar"  # its value is the recipe's kind
 KEY_LABEL = "runner.sidecar.key"
@@ -28,6 +29,7 @@ START_WAIT_S = 60.0
 _ASK_S = 2.0
 _PAUSE_S = 0.05
 _TRIES = 8  # a port or a name may be taken by somebody else a moment before
+_NOT_ASKED = {"ollama": "OLLAMA_GPU=off", "standin": "a stand-in needs none"}
 _NAME_TAKEN = "is already in use by container"
 
 
@@ -132,7 +134,7 @@ def _run(engine: Engine, recipe: Recipe, why: str | None) -> None:
         LABEL: recipe.kind,
         KEY_LABEL: recipe.key,
         GPU_LABEL: "gpu" if why == "" else "cpu",
-        WHY_LABEL: "OLLAMA_GPU=off" if why is None else why,
+        WHY_LABEL: _NOT_ASKED[recipe.kind] if why is None else why,
     }
     host: dict[str, object] = {
         "port_bindings": {PORT: ("127.0.0.1", _free_port())},

@@ -1,9 +1,5 @@
 """Asking the engine for GPUs, and what it means when it has none to give."""
 
-from typing import Literal
-
-Gpu = Literal["auto", "on", "off"]
-
 # All there are; docker's client makes a `DeviceRequest` of it.
 REQUEST: dict[str, object] = {"driver": "nvidia", "count": -1, "capabilities": [["gpu"]]}
 

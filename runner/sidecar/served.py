@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from runner.config.arms import Arm
 from runner.config.ollama import Pins
+from runner.config.settings import Gpu
 from runner.errors import EnvironmentProblem
 from runner.models.connection import shown_address
 from runner.models.ollama_store import (
     ModelFacts,
     Pulled,
+    await_server,
     load_model,
     loaded_models,
     model_facts,
@@ -28,7 +29,7 @@ from runner.sidecar import container
 from runner.sidecar.container import Recipe, Sidecar
 from runner.sidecar.digests import Kind, check_digest
 from runner.sidecar.engine import image_digest, pull_image
-from runner.sidecar.gpu import Gpu
+from runner.sidecar.seats import LocalSeat
 from runner.types import JsonObject
 
 NAME = "runner-ollama"
@@ -42,15 +43,6 @@ class Screen:
 
     say: Callable[[str], None] = lambda line: None
     pulling: Callable[[str, Pulled], None] = lambda what, progress: None
-
-
-@dataclass(frozen=True)
-class LocalSeat:
-    """A model that is served locally, with the context (tokens) it is asked with."""
-
-    model: str
-    num_ctx: int | None
-    keep_alive: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,21 +76,6 @@ class Served:
             "why_no_gpu": self.why,
             "models": models,
         }
-
-
-def local_seats(arms: Sequence[Arm]) -> tuple[LocalSeat, ...]:
-    """The locally served models of these arms, each with the largest context it is asked with."""
-    found: dict[str, LocalSeat] = {}
-    for arm in arms:
-        for seat in (arm.lead, *((arm.executor.seat,) if arm.executor else ())):
-            if seat.provider == "ollama":
-                size, keep = seat.options.get("num_ctx"), seat.options.get("keep_alive")
-                size = size if isinstance(size, int) else None
-                before = found.get(seat.model)
-                if before is None or (size or 0) > (before.num_ctx or 0):
-                    keep = keep if isinstance(keep, str) else None
-                    found[seat.model] = LocalSeat(seat.model, size, keep)
-    return tuple(found.values())
 
 
 def serve_given(host: str, seats: Sequence[LocalSeat], results: Path, pins: Pins) -> Served:
@@ -170,8 +147,17 @@ def warmed(served: Served, seats: Sequence[LocalSeat]) -> Served:
     Of each model: `preload_s`, the seconds waited for it, and `gpu_share` of its bytes (0 to 1).
 
     Raises:
-        EnvironmentProblem: a model cannot be loaded.
+        EnvironmentProblem: the server does not come back within a minute, a model is another than
+            before, or cannot be loaded.
     """
+    await_server(served.host)
+    for before in served.models:
+        now = model_facts(served.host, before.name)
+        if now is None or now.digest != before.digest:
+            raise EnvironmentProblem(
+                f"model {before.name} at {shown_address(served.host)} was {before.digest} and is "
+                f"{now.digest if now else 'gone'}: results of two must not be mixed"
+            )
     took = {
         seat.model: load_model(served.host, seat.model, seat.num_ctx, seat.keep_alive)
         for seat in seats
@@ -207,6 +193,7 @@ def _ensured_image(engine: Engine, reference: str, screen: Screen) -> str:
                 "image (`docker load`); name a mirror's with OLLAMA_IMAGE; or set OLLAMA_HOST to "
                 "an Ollama server of yours. Arms without a local model need none."
             ) from problem
+        screen.pulling(f"image {reference}", Pulled("success", 0, 0))
         digest = image_digest(engine, reference)
     if digest is None:
         raise EnvironmentProblem(f"{reference}: the engine took it but does not show it")

@@ -104,7 +104,7 @@ WARN = [
     ("API key", replace(HEALTHY, key="odd"), "does not look like a key", "without spaces"),
     ("Anthropic API", replace(HEALTHY, api=Missing("refused")), "refused", "ANTHROPIC_BASE_URL"),
     ("Ollama", replace(HEALTHY, ollama=Missing("refused")), "arm B", "OLLAMA_HOST"),
-    ("Ollama", replace(HEALTHY, ollama=OllamaFacts("1", ())), "lacks", "ollama pull qwen3.5:9b"),
+    ("Ollama", replace(HEALTHY, ollama=OllamaFacts("1", ())), "lacks", "ollama --pull qwen3.5:9b"),
     ("GPU", replace(HEALTHY, engine=replace(ENGINE, runtimes=())), "cannot use it", "Toolkit"),
     ("clock", replace(HEALTHY, engine=AHEAD), "-7.5 s", "set the clock"),
     ("clock", replace(HEALTHY, api=Reached(200, b"", 3600.0)), "+3600 s", "set the clock"),
