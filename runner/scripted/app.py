@@ -10,6 +10,7 @@ from typing import get_args
 from runner.errors import UsageError
 from runner.scripted import chat_api, messages_api, messages_rules
 from runner.scripted.cache import PromptCache
+from runner.scripted.cheats import PREFIX, cheat
 from runner.scripted.faults import Fault, Faults, fault_for
 from runner.scripted.personas import Persona
 from runner.scripted.replies import BadRequest, HttpAnswer, HttpStream, JsonDict, as_dict
@@ -216,6 +217,10 @@ class App:
         solution = self._solutions.find(address.task)
         if solution is None:
             raise BadRequest(f"no script for task '{address.task}'", 404, "not_found_error")
+        if spec.persona.startswith(PREFIX):
+            # Elsewhere a task's name ends with a digest of its solution.
+            task = address.task.partition("-")[0]
+            return cheat(spec.persona.removeprefix(PREFIX), task, solution)
         return self._personas[spec.persona](_role(address), solution)
 
 

@@ -1,4 +1,7 @@
-"""`oracle?latency=0.2&fault=529@3`: a persona and how its server misbehaves, in one word."""
+"""`oracle?latency=0.2&fault=529@3`: a persona and how its server misbehaves, in one word.
+
+`cheat:conftest-hook`, `cheat:conftest-hook.ignore`: one of the attacks, see `cheats.py`.
+"""
 
 import math
 from collections.abc import Iterable
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from runner.errors import UsageError
+from runner.scripted.cheats import PREFIX, find_variant
 from runner.scripted.faults import Faults, parse_faults
 
 MOST_LATENCY_S = 60.0
@@ -21,15 +25,18 @@ class Spec:
 
 
 def parse_spec(text: str, personas: Iterable[str]) -> Spec:
-    """Read a spec: a name out of `personas`, then options after `?`, joined by `&`.
+    """Read a spec: a name out of `personas` or `cheat:` and an attack's, then options after `?`,
+    joined by `&`.
 
     Raises:
         UsageError: the persona or an option is unknown; the message lists what is allowed.
     """
     name, _, options = text.partition("?")
     known = sorted(personas)
-    if name not in known:
-        raise UsageError(f"unknown persona '{name}'; known: {', '.join(known)}")
+    if name.startswith(PREFIX):
+        find_variant(name.removeprefix(PREFIX))
+    elif name not in known:
+        raise UsageError(f"unknown persona '{name}'; known: {', '.join(known)}, {PREFIX}ATTACK")
     latency_s, faults = 0.0, Faults()
     for option in options.split("&") if options else []:
         key, _, value = option.partition("=")
