@@ -28,6 +28,7 @@ DOCKERFILE = """\
 FROM {base}
 RUN echo 'agent:x:10001:10001::/work/home:/bin/bash' >> /etc/passwd \\
  && echo 'keeper:x:10002:10002::/:/bin/false' >> /etc/passwd \\
+ && echo 'judge:x:10003:10003::/:/bin/false' >> /etc/passwd \\
  && mkdir -p /opt/venv/bin && ln -s /usr/bin/python3 /opt/venv/bin/python
 ENV LANG=C.UTF-8 TZ=UTC PATH=/opt/venv/bin:/opt/runner/bin:/usr/local/bin:/usr/bin:/bin
 COPY toolserver.py processes.py worktree.py /opt/runner/

@@ -68,10 +68,14 @@ class Capture:
 
 
 class Launcher:
-    """Starts commands. With `by_uid` their end kills every other process of this uid."""
+    """Starts commands. With `by_uid` their end kills every other process of this uid.
 
-    def __init__(self, by_uid: bool) -> None:
+    `expendable` ones are the first to go when memory runs out.
+    """
+
+    def __init__(self, by_uid: bool, expendable: bool = True) -> None:
         self.by_uid = by_uid
+        self.expendable = expendable
         # Opened before the process turns undumpable: then its /proc files belong to root.
         self._oom_score = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
         self._own_score = os.pread(self._oom_score, 16, 0).strip()
@@ -111,8 +115,9 @@ class Launcher:
     def _spawn(self, command: Command, in_r: int, out_w: int) -> int:
         Path(command.cwd).mkdir(parents=True, exist_ok=True)
         os.chdir(command.cwd)
-        # When memory runs out the command is to die, not this server.
-        os.pwrite(self._oom_score, b"1000", 0)
+        if self.expendable:
+            # When memory runs out the command is to die, not this server.
+            os.pwrite(self._oom_score, b"1000", 0)
         try:
             return os.posix_spawnp(
                 command.argv[0],
@@ -127,7 +132,8 @@ class Launcher:
                 setsigdef=_RESET,
             )
         finally:
-            os.pwrite(self._oom_score, self._own_score, 0)
+            if self.expendable:
+                os.pwrite(self._oom_score, self._own_score, 0)
 
     def kill_all(self, leader: int = -1) -> int:
         """Kill and reap until no descendant is left; the leader's wait status (0 without)."""

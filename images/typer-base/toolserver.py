@@ -25,6 +25,7 @@ from processes import Command, Launcher
 from worktree import Refused, listing, read, tree, write
 
 AGENT_UID = 10001
+JUDGE_UID = 10003
 FRAME_CAP = 64 * 1024 * 1024
 TIMEOUT_CAP_S = 86_400
 _LENGTH = struct.Struct(">I")
@@ -104,6 +105,8 @@ class Server:
                 raise Refused("unpack", f"tar could not unpack {self.tar} (status {status})")
         for name in ("home", "cache", "repo"):
             Path(self.work, name).mkdir(parents=True, exist_ok=True)
+        if os.getuid() == JUDGE_UID:
+            Path(self.work, "home").chmod(0o1777)  # the tests' home; the rest is the judge's
         return {"ready": True, "unpacked": fresh, "seconds": time.monotonic() - began}
 
     def run(self, header: Header, body: bytes) -> tuple[Header, bytes]:
@@ -184,7 +187,8 @@ def main(arguments: list[str]) -> int:
     source, sink = _take_over_stdio()
     work = arguments[0] if arguments else "/work"
     tar = arguments[1] if len(arguments) > 1 else "/opt/task/tree.tar"
-    launcher = Launcher(by_uid=not arguments and os.getuid() == AGENT_UID)
+    uid = os.getuid()
+    launcher = Launcher(by_uid=not arguments and uid == AGENT_UID, expendable=uid != JUDGE_UID)
     try:
         return Server(launcher, source, sink, work, tar).serve()
     except BrokenPipeError:

@@ -6,14 +6,16 @@ the last top-level import of a file) and `files/` (files to add). `hidden/` hold
 judge runs and no model ever sees.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass as strict_dataclass
 
+from runner.config.checks import CheckSpec as CheckSpec
+from runner.config.checks import Signals as Signals
+from runner.config.checks import untested, wrong_checks, wrong_patterns
 from runner.config.loading import STRICT, load_toml
 from runner.config.solution import Create, Edit, Solution
 from runner.errors import UsageError
@@ -28,48 +30,12 @@ class Insertion:
 
 
 @strict_dataclass(frozen=True, config=STRICT)
-class Signals:
-    """What the three tools must say of the starting tree; checked when the image is built."""
-
-    mypy_errors: int
-    mypy_files: int
-    ruff_errors: int
-    passed: int
-    not_collected: int
-
-
-# What each kind of check needs to ask anything at all.
-_NEEDS = {
-    "fingerprint": ("paths", "sha256"),
-    "function_moved": ("function", "old_path", "new_path"),
-    "no_new_suppressions": ("paths",),
-    "only_injected_removed": ("paths",),
-    "probe": ("program",),
-}
-
-
-@strict_dataclass(frozen=True, config=STRICT)
-class CheckSpec:
-    """A structural check by `kind` (see `runner.judge.checks`) with its own settings."""
-
-    name: str
-    kind: Literal[
-        "fingerprint", "function_moved", "no_new_suppressions", "only_injected_removed", "probe"
-    ]
-    paths: tuple[str, ...] = ()
-    sha256: str = ""
-    function: str = ""
-    old_path: str = ""
-    new_path: str = ""
-    program: str = ""
-
-
-@strict_dataclass(frozen=True, config=STRICT)
 class _TaskFile:
     id: str
     title: str
     editable: tuple[str, ...]
     signals: Signals
+    tests: tuple[str, ...] = ("tests/**",)
     tests_added: tuple[str, ...] = ()
     check: tuple[CheckSpec, ...] = Field(default=())
 
@@ -113,6 +79,7 @@ class Task:
     tests_added: tuple[str, ...]  # test ids on top of the green base's
     checks: tuple[CheckSpec, ...]
     solution: Solution
+    tests: tuple[str, ...] = ("tests/**",)  # patterns of the files that are tests
 
 
 def load_tasks(folder: Path) -> dict[str, Task]:
@@ -133,7 +100,8 @@ def load_task(folder: Path) -> Task:
     table = load_toml(folder / "task.toml", _TaskFile)
     if table.id != folder.name:
         raise UsageError(f"{folder / 'task.toml'}: id '{table.id}' is not the folder's name")
-    _check_checks(table.check, folder)
+    for problem in _problems(table, folder):
+        raise UsageError(f"{folder / 'task.toml'}: {problem}")
     breakage = folder / "breakage.toml"
     inserts = load_toml(breakage, _BreakageFile).insert if breakage.exists() else ()
     solution = load_toml(folder / "solution.toml", _SolutionFile)
@@ -153,20 +121,19 @@ def load_task(folder: Path) -> Task:
         tests_added=table.tests_added,
         checks=table.check,
         solution=creates + edits,
+        tests=table.tests,
     )
 
 
-def _check_checks(checks: tuple[CheckSpec, ...], folder: Path) -> None:
-    where = folder / "task.toml"
-    names = [check.name for check in checks]
-    for check in checks:
-        for key in _NEEDS[check.kind]:
-            if not getattr(check, key):
-                raise UsageError(f"{where}: check '{check.name}' of kind {check.kind} needs {key}")
-        if check.program and not (folder / check.program).is_file():
-            raise UsageError(f"{where}: check '{check.name}': there is no file {check.program}")
-        if names.count(check.name) > 1:
-            raise UsageError(f"{where}: two checks are named '{check.name}'")
+def _problems(table: _TaskFile, folder: Path) -> Iterator[str]:
+    yield from wrong_patterns("editable", table.editable)
+    yield from wrong_patterns("tests", table.tests)
+    yield from wrong_checks(table.check, folder)
+    if untested(table.signals, table.check, table.tests_added):
+        yield (
+            "nothing tests a solution: name a [[check]], tests_added, or faults of the starting "
+            "tree in [signals]"
+        )
 
 
 def _text(path: Path) -> str:

@@ -15,7 +15,9 @@ from runner.errors import EnvironmentProblem
 from runner.image.base import base_reference, ensure_base
 from runner.image.context import Context, Recipe, build_context, content_key, read_recipe
 from runner.image.engine import BuildRequest, architecture, build_image, stored_image, tag_image
+from runner.image.fit import check_fit
 from runner.image.inputs import fetch_inputs
+from runner.image.states import pristine_tree
 from runner.sandbox.engine import Engine
 
 Say = Callable[[str], None]
@@ -126,6 +128,9 @@ def _build_all(
     engine: Engine, tasks: Mapping[str, Task], plan: ImagePlan, wanted: _Wanted, say: Say
 ) -> None:
     inputs = fetch_inputs(plan.recipe, plan.cache, wanted.machine, say)
+    pristine = pristine_tree(inputs.sdist.read_bytes())
+    for task in tasks.values():
+        check_fit(task, pristine)
     base_id = ensure_base(engine, plan.base_image, say)
     context = build_context(wanted.recipe, inputs, tasks)
     for name, task in tasks.items():

@@ -1,28 +1,20 @@
-"""What an agent changed, as the judge receives it: allowed regular files and nothing else."""
+"""What an agent changed, and its form on the record and in the hands of people: a tar."""
 
 import hashlib
 import io
+import json
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from runner.config.tasks import Task
-from runner.errors import ToolError
+from runner.errors import UsageError
 from runner.image.states import Tree, file_mode
-from runner.types import Files, TreeEntry
 
-# Caps of one change. The largest file of the pristine tree has 60 kB, the largest reference
-# solution touches 18 files: there is room for any honest work.
-MAX_FILES = 500
 MAX_FILE_BYTES = 1_048_576
-MAX_TOTAL_BYTES = 8 * 1_048_576
-MAX_PATH_CHARS = 200
-
-# What tools leave behind. It never travels, and it is no fault to have it.
-LEFTOVERS = frozenset(
-    {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "coverage", ".coverage"}
-)
+_FILES, _DELETED, _NOTES = "files/", "deleted", "notes.json"
+# A stored change may hold everything a change may, and the tar's own blocks.
+MAX_TAR_BYTES = 16 * 1_048_576
+_MAX_MEMBERS = 5_000
 
 
 @dataclass(frozen=True)
@@ -44,79 +36,98 @@ class Change:
         return {**kept, **self.files}
 
 
-def collect(entries: Iterable[TreeEntry], files: Files, starting: Tree, task: Task) -> Change:
-    """Compare the agent's tree with the starting one and read the files that may travel.
-
-    Call it only when no process of the agent is left. Raises `SandboxFailure`.
-    """
-    found = {entry.path: entry for entry in entries if not leftover(entry.path)}
-    travelling: dict[str, bytes] = {}
-    outside: list[str] = []
-    refused: dict[str, str] = {}
-    for path, entry in sorted(found.items()):
-        if same(entry, starting.get(path)):
-            continue
-        if not editable(path, task):
-            outside.append(path)
-        elif reason := objection(entry, travelling):
-            refused[path] = reason
-        else:
-            try:
-                travelling[path] = files.read(path, cap=MAX_FILE_BYTES)
-            except ToolError as error:
-                refused[path] = str(error)
-    missing = sorted(set(starting) - set(found))
-    deleted = tuple(path for path in missing if editable(path, task))
-    outside += [path for path in missing if not editable(path, task)]
-    return Change(travelling, deleted, tuple(outside), refused)
-
-
-def same(entry: TreeEntry, data: bytes | None) -> bool:
-    """Whether the entry is the regular file the starting tree has there."""
-    if data is None or entry.kind != "file":
-        return False
-    return entry.sha256 == hashlib.sha256(data).hexdigest()
-
-
-def objection(entry: TreeEntry, travelling: Mapping[str, bytes]) -> str | None:
-    """Why an entry may not travel; None when it may."""
-    if entry.kind != "file":
-        return f"is a {entry.kind}, not a regular file"
-    if entry.links > 1:
-        return "is a hard link"
-    if entry.size > MAX_FILE_BYTES:
-        return f"has {entry.size} bytes, the most is {MAX_FILE_BYTES}"
-    if len(travelling) >= MAX_FILES:
-        return f"is one file too many, the most is {MAX_FILES}"
-    if sum(map(len, travelling.values())) + entry.size > MAX_TOTAL_BYTES:
-        return f"would make the change larger than {MAX_TOTAL_BYTES} bytes"
-    if len(entry.path) > MAX_PATH_CHARS or not entry.path.isprintable():
-        return "has a name that is too long or not printable"
-    return None
-
-
-def editable(path: str, task: Task) -> bool:
-    """Whether one of the task's patterns covers the path (`folder/**` or a file's name)."""
-    for pattern in task.editable:
-        folder = pattern.removesuffix("/**")
-        if path == pattern or (folder != pattern and path.startswith(folder + "/")):
-            return True
-    return False
-
-
-def leftover(path: str) -> bool:
-    """Whether the path is something tools leave behind."""
-    return not LEFTOVERS.isdisjoint(PurePosixPath(path).parts)
+NOTHING = Change({}, (), (), {})
 
 
 def packed(change: Change) -> bytes:
-    """The change as a tar: the same change gives the same bytes. Deletions are listed inside."""
+    """The change as a tar: the same change gives the same bytes.
+
+    `files/` holds what is new or changed, `deleted` one path a line, `notes.json` what was left
+    behind (`outside`) or refused.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path, data in sorted(change.files.items()):
-            _add(archive, f"files/{path}", data)
-        _add(archive, "deleted", "".join(f"{path}\n" for path in change.deleted).encode())
+            _add(archive, f"{_FILES}{path}", data)
+        _add(archive, _DELETED, "".join(f"{path}\n" for path in change.deleted).encode())
+        notes = {"outside": list(change.outside), "refused": dict(change.refused)}
+        _add(archive, _NOTES, json.dumps(notes, sort_keys=True).encode("ascii"))
     return buffer.getvalue()
+
+
+def change_sha256(data: bytes) -> str:
+    """The checksum (hex) by which a stored change is known."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def unpacked(data: bytes) -> Change:
+    """What a tar holds, before any task's rules (see `transfer.admitted`).
+
+    Whatever is no regular file, or comes twice, is refused by name. Nothing is written.
+
+    Raises:
+        UsageError: the bytes are no such tar.
+    """
+    if len(data) > MAX_TAR_BYTES:
+        raise UsageError(f"the change has {len(data)} bytes, the most is {MAX_TAR_BYTES}")
+    files: dict[str, bytes] = {}
+    refused: dict[str, str] = {}
+    own: dict[str, bytes] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+            for number, member in enumerate(archive):
+                if number >= _MAX_MEMBERS:
+                    raise UsageError(f"the change has more than {_MAX_MEMBERS} members")
+                _take(archive, member, files, own, refused)
+    except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
+        raise UsageError(f"this is no packed change: {error}") from error
+    outside, said = _notes(own.get(_NOTES, b"{}"))
+    deleted = own.get(_DELETED, b"").decode("utf-8", "surrogateescape").split("\n")
+    return Change(files, tuple(filter(None, deleted)), outside, {**said, **refused})
+
+
+def _take(
+    archive: tarfile.TarFile,
+    member: tarfile.TarInfo,
+    files: dict[str, bytes],
+    own: dict[str, bytes],
+    refused: dict[str, str],
+) -> None:
+    path = member.name.removeprefix(_FILES)
+    if member.isdir():
+        return
+    if not member.isreg() or member.issparse():
+        refused[path] = f"is a {_kind(member)}, not a regular file"
+    elif member.size > MAX_FILE_BYTES:
+        refused[path] = f"has {member.size} bytes, the most is {MAX_FILE_BYTES}"
+    elif path in files or member.name in own:
+        refused[path] = "comes more than once"
+    else:
+        handle = archive.extractfile(member)
+        content = handle.read() if handle else b""
+        if member.name.startswith(_FILES):
+            files[path] = content
+        elif member.name in (_DELETED, _NOTES):
+            own[member.name] = content
+        else:
+            refused[member.name] = "is no part of a change"
+
+
+def _kind(member: tarfile.TarInfo) -> str:
+    if member.issym():
+        return "symlink"
+    if member.islnk():
+        return "hard link"
+    return "sparse file" if member.issparse() else "device or pipe"
+
+
+def _notes(data: bytes) -> tuple[tuple[str, ...], dict[str, str]]:
+    try:
+        notes = json.loads(data)
+        outside, refused = notes.get("outside", []), notes.get("refused", {})
+        return tuple(map(str, outside)), {str(k): str(v) for k, v in refused.items()}
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise UsageError(f"this is no packed change: {_NOTES}: {error}") from error
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -10,7 +10,7 @@ from runner.errors import EnvironmentProblem, SandboxFailure, ToolError
 from runner.sandbox import engine as docker
 from runner.sandbox.channel import Channel, ChannelLost
 from runner.sandbox.engine import Engine
-from runner.sandbox.limits import AGENT, Limits, container_settings, host_settings
+from runner.sandbox.limits import AGENT, JUDGE, KEEPER, Limits, container_settings, host_settings
 from runner.sandbox.readback import DROPPABLE, READER, engine_faults, inside_faults
 from runner.sandbox.reaper import OWNER_LABEL, RUN_LABEL, TRIAL_LABEL, owner
 from runner.sandbox.served import (
@@ -41,12 +41,15 @@ class DockerSandbox(ServedSandbox):
     is `SandboxFailure`.
     """
 
-    def __init__(self, engine: Engine, container: str, image: str) -> None:
+    def __init__(
+        self, engine: Engine, container: str, image: str, user: str = AGENT, *, unpack: bool = True
+    ) -> None:
         self.container = container
         self.image = image
+        self.user = user
         self._engine = engine
         self._losses = 0
-        self._channel: Channel | None = self._open(unpack=True)
+        self._channel: Channel | None = self._open(unpack=unpack)
 
     def exchange(
         self, request: JsonObject, body: bytes, wait_s: float
@@ -94,13 +97,27 @@ class DockerSandbox(ServedSandbox):
             self.quiesce()
         return super().entries(cap_count, cap_bytes)
 
+    @contextmanager
+    def as_agent(self) -> Iterator["DockerSandbox"]:
+        """The same container as the agent's user, by a tool server of its own.
+
+        It may be used by another thread than this one. Raises `SandboxFailure`.
+        """
+        other = DockerSandbox(self._engine, self.container, self.image, AGENT, unpack=False)
+        try:
+            yield other
+        finally:
+            other.close()
+
     def close(self) -> None:
         """Hang up. The container goes on until `open_sandbox` removes it."""
         self._hang_up()
 
     def _open(self, *, unpack: bool) -> Channel:
         try:
-            channel = Channel(docker.open_exec(self._engine, self.container, _SERVER, AGENT, {}))
+            channel = Channel(
+                docker.open_exec(self._engine, self.container, _SERVER, self.user, {})
+            )
         except ChannelLost as lost:
             raise SandboxFailure(f"the tool server did not start: {lost}") from None
         try:
@@ -145,9 +162,9 @@ class DockerSandbox(ServedSandbox):
         return code != 0
 
     def _sweep(self) -> None:
-        """One `kill -9 -1` as the agent; what it could not do shows in the process list."""
+        """One `kill -9 -1` as its user; what it could not do shows in the process list."""
         try:
-            channel = Channel(docker.open_exec(self._engine, self.container, _SWEEP, AGENT, {}))
+            channel = Channel(docker.open_exec(self._engine, self.container, _SWEEP, self.user, {}))
         except (ChannelLost, SandboxFailure):  # say, no process id left: tried again
             return
         try:
@@ -164,10 +181,11 @@ class DockerSandbox(ServedSandbox):
         rows = docker.container_processes(self._engine, self.container)
         # The keep-alive's uid as the host sees it: with user namespaces it is another number.
         keeper = {row["uid"] for row in rows if row["pid"] == str(state["State"]["Pid"])}
+        others = keeper | {_beside(uid, self.user) for uid in keeper}
         return [
             f"{row['comm']} ({row['pid']})"
             for row in rows
-            if row["uid"] not in keeper and not row["stat"].startswith("Z")
+            if row["uid"] not in others and not row["stat"].startswith("Z")
         ]
 
 
@@ -203,13 +221,20 @@ def open_sandbox(
         made = True
         _check_engine(engine, name, limits)
         docker.start_container(engine, name)
-        sandbox = DockerSandbox(engine, name, digest)
+        sandbox = DockerSandbox(engine, name, digest, limits.user)
         _check_inside(sandbox, limits)
         yield sandbox
     finally:
         if sandbox is not None:
             sandbox.close()
         _remove(engine, name, made)
+
+
+def _beside(keeper: str, user: str) -> str:
+    """The uid, as the host sees it, of who else may be in the container than `user`."""
+    other = JUDGE if user == AGENT else AGENT
+    apart = int(other.partition(":")[0]) - int(KEEPER.partition(":")[0])
+    return str(int(keeper) + apart)
 
 
 def _check_engine(engine: Engine, name: str, limits: Limits) -> None:

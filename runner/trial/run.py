@@ -21,9 +21,11 @@ from runner.errors import (
     TrialError,
 )
 from runner.events import CheckDone, Phase, Record, TrialEnded, TrialStarted
-from runner.judge.change import Change, collect
-from runner.judge.checks import Trees
-from runner.judge.judge import Court, json_object, judge
+from runner.judge.change import Change, change_sha256, packed
+from runner.judge.evidence import json_object
+from runner.judge.judge import Court, judge
+from runner.judge.transfer import collect
+from runner.judge.trees import Trees
 from runner.trial.spec import AgentSandbox, TrialSpec, World
 from runner.types import JsonObject, Model, Sandbox, Tool, Verdict
 
@@ -38,6 +40,7 @@ class _Progress:
     failure: TrialError | None = None
     harness: JsonObject = field(default_factory=dict)
     harness_green: bool = False
+    change_sha256: str | None = None
     verdict: Verdict = field(default_factory=lambda: Verdict(()))
     judge_s: float = 0.0
 
@@ -58,6 +61,7 @@ def run_trial(spec: TrialSpec, world: World, record: Record, scribe: Scribe) -> 
         record,
         stopped=world.stopped,
         call_limit_usd=spec.arm.limits.call_usd,
+        call_s=world.call_deadline_s,
     )
     progress = _Progress()
     try:
@@ -111,6 +115,7 @@ def _steps(
                 progress.limit = limit
         sandbox.quiesce()
         change = _change(sandbox, world, spec.task)
+        progress.change_sha256 = change_sha256(packed(change))
         world.keep_change(change)
         with meter.place(world.slots), _phase(spec, record, "harness"), _judging(progress):
             _own_harness(sandbox, world.judge_timeout_s, progress)
@@ -161,7 +166,7 @@ def _converse(
 
 def _lead(spec: TrialSpec, model: Model, tools: Sequence[Tool]) -> Seated:
     role = spec.arm.lead_role
-    system = spec.prompts.of(role)
+    system = spec.prompts.of(role, spec.arm.prompt)
     return Seated(model, role, 0, system, tools, spec.max_turns, spec.arm.lead.max_tokens)
 
 
@@ -234,6 +239,10 @@ def _end(
 def _detail(meter: Meter, progress: _Progress) -> JsonObject:
     """What a reader of the record may ask next: whose limit, which failure, what waits."""
     detail: dict[str, object] = {"harness": progress.harness, "waits_s": dict(meter.waits_s)}
+    if progress.change_sha256:
+        detail["change_sha256"] = progress.change_sha256
+    if progress.verdict.notes:
+        detail["judge"] = dict(progress.verdict.notes)
     ended_by = progress.limit or progress.failure
     if isinstance(ended_by, LimitReached):
         detail["limit"] = ended_by.scope

@@ -1,8 +1,8 @@
 """What a trial is made of: what is tried, and what it needs from outside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from runner.budget import Account
@@ -34,17 +34,25 @@ class TrialSpec:
 
 @dataclass(frozen=True)
 class Prompts:
-    """System prompts by role; the part common to all roles is in each."""
+    """System prompts by role; the part common to all roles is in each.
+
+    `further` are those that an arm may name for its lead in place of the role's own.
+    """
 
     solo: str
     orchestrator: str
     executor: str
+    further: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, role: Role) -> str:
-        """The system prompt of a role."""
-        return {"solo": self.solo, "orchestrator": self.orchestrator, "executor": self.executor}[
-            role
-        ]
+    def of(self, role: Role, name: str | None = None) -> str:
+        """The prompt of that name, or else the role's own; KeyError for an unknown name."""
+        own = {"solo": self.solo, "orchestrator": self.orchestrator, "executor": self.executor}
+        return own[role] if name is None else {**own, **self.further}[name]
+
+    def only(self, names: Collection[str | None]) -> "Prompts":
+        """The roles' prompts and, of the further ones, those named."""
+        kept = {name: text for name, text in self.further.items() if name in names}
+        return replace(self, further=kept)
 
 
 class AgentSandbox(Sandbox, Protocol):
@@ -56,6 +64,10 @@ class AgentSandbox(Sandbox, Protocol):
 
     def entries(self) -> Sequence[TreeEntry]:
         """Everything in the repository but `.git`, links not followed."""
+        ...
+
+    def as_agent(self) -> AbstractContextManager[Sandbox]:
+        """The same container as the agent's user: in the judge's that is another one."""
         ...
 
 
@@ -81,3 +93,4 @@ class World:
     account: Account
     slots: Slots
     stopped: Callable[[], str | None]
+    call_deadline_s: float = 1200.0  # of one call to a model, its retries with it

@@ -1,169 +1,117 @@
+"""A change as a tar: the same bytes each time, and nothing taken on trust when it comes back."""
+
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import pytest
-from fakes import DictSandbox, entry, task
 
+from runner.errors import UsageError
 from runner.judge import change as module
-from runner.judge.change import Change, collect, editable, leftover, packed
-from runner.types import TreeEntry
+from runner.judge.change import Change, change_sha256, packed, unpacked
 
-STARTING = {
-    "typer/main.py": b"main",
-    "typer/sub/deep.py": b"deep",
-    "tests/test_a.py": b"test",
-    "setup.cfg": b"cfg",
-    "run.sh": b"#!/bin/sh\n",
-}
-
-
-def changed(
-    edits: Mapping[str, bytes], gone: tuple[str, ...] = (), more: tuple[TreeEntry, ...] = ()
-) -> Change:
-    """What is collected after an agent's edits and deletions; `more` are odd entries."""
-    files = {path: data for path, data in {**STARTING, **edits}.items() if path not in gone}
-    entries = [entry(path, data) for path, data in files.items()]
-    kept = [each for each in entries if each.path not in {odd.path for odd in more}]
-    return collect([*kept, *more], DictSandbox(files), STARTING, task())
-
-
-def test_an_untouched_tree_is_no_change() -> None:
-    assert changed({}) == Change({}, (), (), {})
-
-
-def test_edited_new_and_deleted_files_travel_where_the_task_allows() -> None:
-    edits = {"typer/main.py": b"MAIN", "typer/new/x.py": b"new", "setup.cfg": b""}
-    assert changed(edits, gone=("typer/sub/deep.py",)) == Change(
-        edits, ("typer/sub/deep.py",), (), {}
-    )
-
-
-def test_what_differs_elsewhere_is_named_and_stays_behind() -> None:
-    edits = {"tests/test_a.py": b"weaker", "conftest.py": b"hook", "typerx/a.py": b"x"}
-    result = changed(edits, gone=("run.sh",))
-    assert result.outside == ("conftest.py", "tests/test_a.py", "typerx/a.py", "run.sh")
-    assert (result.files, result.deleted, result.refused) == ({}, (), {})
-
-
-@pytest.mark.parametrize(
-    ("path", "covered"),
-    [
-        ("typer/a.py", True),
-        ("typer/a/b/c.txt", True),
-        ("typer/.hidden", True),
-        ("setup.cfg", True),
-        ("typer", False),
-        ("typerx/a.py", False),
-        ("xtyper/a.py", False),
-        ("a/typer/a.py", False),
-        ("setup.cfg/x", False),
-        ("Typer/a.py", False),
-        ("", False),
-    ],
+CHANGE = Change(
+    {"typer/b.py": b"b", "typer/é.py": b"#!x"},
+    ("typer/x.py",),
+    ("notes.txt", "odd\n\udcff"),
+    {"typer/link": "is a symlink"},
 )
-def test_patterns_cover_folders_and_names_exactly(path: str, covered: bool) -> None:
-    assert editable(path, task()) is covered
 
 
-REFUSED = {
-    "link": (entry("typer/a.py", kind="symlink", sha256=None), "symlink, not a regular file"),
-    "link over a file": (entry("typer/main.py", kind="symlink", sha256=None), "not a regular"),
-    "pipe or device": (entry("typer/a.py", kind="other", sha256=None), "not a regular file"),
-    "hard link": (entry("typer/a.py", b"x", links=2), "hard link"),
-    "too large": (entry("typer/a.py", size=module.MAX_FILE_BYTES + 1), "bytes, the most is"),
-    "long name": (entry("typer/" + "n" * module.MAX_PATH_CHARS, b"x"), "too long"),
-    "newline in its name": (entry("typer/a\n.py", b"x"), "not printable"),
-    "escape code in its name": (entry("typer/\x1b[2J.py", b"x"), "not printable"),
-    "name that is no UTF-8": (entry("typer/\udcff.py", b"x"), "not printable"),
-    "unreadable": (entry("typer/gone.py", b"x", sha256=None), "does not exist"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_may_not_travel_is_refused_with_its_reason(name: str) -> None:
-    odd, reason = REFUSED[name]
-    result = changed({}, more=(odd,))
-    assert list(result.refused) == [odd.path]
-    assert reason in result.refused[odd.path]
-    assert (result.files, result.deleted) == ({}, ())
-
-
-def test_a_link_outside_is_named_and_never_read() -> None:
-    result = changed({}, more=(entry("link", kind="symlink", sha256=None),))
-    assert (result.outside, result.refused) == (("link",), {})
-
-
-def test_a_file_that_grew_after_it_was_listed_is_refused() -> None:
-    grown = {"typer/a.py": b"x" * (module.MAX_FILE_BYTES + 1)}
-    result = changed(grown, more=(entry("typer/a.py", b"x"),))
-    assert list(result.refused) == ["typer/a.py"]
-
-
-def test_files_beyond_the_cap_are_refused() -> None:
-    result = changed({f"typer/{n:04}.py": b"x" for n in range(module.MAX_FILES + 2)})
-    assert len(result.files) == module.MAX_FILES
-    assert set(result.refused) == {"typer/0500.py", "typer/0501.py"}
-
-
-def test_bytes_beyond_the_cap_are_refused() -> None:
-    megabyte = b"x" * module.MAX_FILE_BYTES
-    result = changed({f"typer/{n}.py": megabyte for n in range(9)})
-    assert len(result.files) == 8
-    assert "larger than" in result.refused["typer/8.py"]
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "typer/__pycache__/main.cpython-311.pyc",
-        "__pycache__/x.pyc",
-        ".mypy_cache/3.11/typer/main.data.json",
-        ".ruff_cache/x",
-        ".pytest_cache/v/x",
-        ".coverage",
-        "coverage/.coverage.1",
-    ],
-)
-def test_what_tools_leave_behind_neither_travels_nor_counts(path: str) -> None:
-    assert leftover(path)
-    assert changed({path: b"poison"}) == Change({}, (), (), {})
-
-
-@pytest.mark.parametrize("path", ["typer/coverage_tools.py", "typer/pycache.py", "a.coverage"])
-def test_names_that_only_look_like_leftovers_are_ordinary(path: str) -> None:
-    assert not leftover(path)
-
-
-def test_the_judged_tree_is_the_starting_tree_with_the_change() -> None:
-    result = changed(
-        {"typer/main.py": b"MAIN", "tests/test_a.py": b"weaker"}, gone=("typer/sub/deep.py",)
-    )
-    assert result.applied_to(STARTING) == {
-        "typer/main.py": b"MAIN",
-        "tests/test_a.py": b"test",
-        "setup.cfg": b"cfg",
-        "run.sh": b"#!/bin/sh\n",
-    }
+def test_a_packed_change_comes_back_as_it_was() -> None:
+    assert unpacked(packed(CHANGE)) == CHANGE
 
 
 def test_the_same_change_packs_to_the_same_bytes() -> None:
-    one = Change({"typer/b.py": b"b", "typer/é.py": b"#!x"}, ("typer/x.py",), (), {})
-    two = Change({"typer/é.py": b"#!x", "typer/b.py": b"b"}, ("typer/x.py",), ("o",), {"r": "r"})
-    assert packed(one) == packed(two)
-    with tarfile.open(fileobj=io.BytesIO(packed(one))) as archive:
-        members = {member.name: member for member in archive}
-        assert list(members) == ["files/typer/b.py", "files/typer/é.py", "deleted"]
-        assert {member.mtime for member in members.values()} == {0}
-        deleted = archive.extractfile("deleted")
-        assert deleted is not None
-        assert deleted.read() == b"typer/x.py\n"
+    files = dict(reversed(CHANGE.files.items()))
+    other = Change(files, CHANGE.deleted, CHANGE.outside, CHANGE.refused)
+    assert packed(CHANGE) == packed(other)
+    with tarfile.open(fileobj=io.BytesIO(packed(CHANGE))) as archive:
+        assert archive.getnames() == [
+            "files/typer/b.py",
+            "files/typer/é.py",
+            "deleted",
+            "notes.json",
+        ]
 
 
-def test_another_change_packs_to_other_bytes() -> None:
-    packs = {
-        packed(Change(files, deleted, (), {}))
+def test_another_change_has_another_checksum() -> None:
+    sums = {
+        change_sha256(packed(Change(files, deleted, outside, {})))
         for files in ({}, {"a": b""}, {"a": b"1"}, {"b": b"1"})
         for deleted in ((), ("c",))
+        for outside in ((), ("d",))
     }
-    assert len(packs) == 8
+    assert len(sums) == 16
+
+
+def tar_of(*members: tarfile.TarInfo | tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                archive.addfile(member)
+            else:
+                info = tarfile.TarInfo(member[0])
+                info.size = len(member[1])
+                archive.addfile(info, io.BytesIO(member[1]))
+    return buffer.getvalue()
+
+
+def special(kind: bytes, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo("files/typer/odd")
+    info.type, info.linkname = kind, target
+    return info
+
+
+ODD: dict[str, Callable[[], bytes]] = {
+    "symlink": lambda: tar_of(special(tarfile.SYMTYPE, "/etc/passwd")),
+    "hard link": lambda: tar_of(special(tarfile.LNKTYPE, "files/typer/a.py")),
+    "pipe": lambda: tar_of(special(tarfile.FIFOTYPE)),
+    "character device": lambda: tar_of(special(tarfile.CHRTYPE)),
+    "block device": lambda: tar_of(special(tarfile.BLKTYPE)),
+    "too large": lambda: tar_of(("files/typer/odd", b"x" * (module.MAX_FILE_BYTES + 1))),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_no_plain_file_is_refused_by_name(name: str) -> None:
+    change = unpacked(ODD[name]())
+    assert list(change.refused) == ["typer/odd"]
+    assert change.files == {}
+
+
+def test_a_name_that_comes_twice_is_refused() -> None:
+    change = unpacked(
+        tar_of(("files/a", b"1"), ("files/a", b"2"), ("deleted", b""), ("deleted", b"x"))
+    )
+    assert set(change.refused) == {"a", "deleted"}
+
+
+def test_what_belongs_to_no_change_is_refused() -> None:
+    change = unpacked(tar_of(("verdict.json", b"{}"), ("typer/a.py", b"")))
+    assert set(change.refused) == {"verdict.json", "typer/a.py"}
+
+
+def test_folders_may_be_in_it_as_tar_packs_them_by_hand() -> None:
+    folder = tarfile.TarInfo("files/typer")
+    folder.type = tarfile.DIRTYPE
+    assert unpacked(tar_of(folder, ("files/typer/a.py", b"x"))).files == {"typer/a.py": b"x"}
+
+
+NO_TARS = {
+    "empty": b"",
+    "text": b"no tar at all" * 100,
+    "cut": packed(CHANGE)[:700],
+    "notes that are none": tar_of(("notes.json", b"[1]")),
+    "notes that are no JSON": tar_of(("notes.json", b"{")),
+    "notes nested without end": tar_of(("notes.json", b"[" * 100_000)),
+    "too large": b"\0" * (module.MAX_TAR_BYTES + 1),
+    "too many members": tar_of(*((f"files/{n}", b"") for n in range(5_001))),
+}
+
+
+@pytest.mark.parametrize("name", NO_TARS)
+def test_what_is_no_packed_change_is_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(UsageError, match="change"):
+        unpacked(NO_TARS[name])

@@ -1,8 +1,10 @@
 import pytest
-from fakes import Edits, after
+from fakes import Edits, after, task
 
 from runner.config.tasks import CheckSpec
-from runner.judge.checks import CHECKS, Trees
+from runner.judge.change import NOTHING
+from runner.judge.static import static_checks
+from runner.judge.trees import Trees
 from runner.types import Check
 
 DEF = b"def pick(f: object) -> object:\n    return f\n"
@@ -30,7 +32,12 @@ MOVE = CheckSpec(
 
 def moved(edits: Edits) -> Check:
     final = after(after(BEFORE, MOVED), edits)
-    return CHECKS["function_moved"](MOVE, Trees(BEFORE, BEFORE, final))
+    (check,) = (
+        check
+        for check in static_checks(task(checks=(MOVE,)), Trees(BEFORE, BEFORE, final), NOTHING)
+        if check.name == "moved"
+    )
+    return check
 
 
 def importing(line: bytes) -> Edits:
@@ -52,6 +59,24 @@ GOOD_MOVES: dict[str, Edits] = {
     "re-exported by the old place": {
         "typer/utils.py": b"from ._picker import pick as pick\n\ndef other() -> None: ...\n"
     },
+}
+SAME_FUNCTION: dict[str, bytes] = {
+    "a docstring": b'def pick(f: object) -> object:\n    """Picks."""\n    return f\n',
+    "comments": b"# the picker\ndef pick(f: object) -> object:\n    # at once\n    return f\n",
+    "imports inside": b"def pick(f: object) -> object:\n    import inspect\n\n    return f\n",
+    "quoted types": b"def pick(f: 'object') -> 'object':\n    return f\n",
+    "another layout": b"def pick(\n    f: object,\n) -> object:\n    return f\n",
+    "a module's docstring": b'"""Picks."""\n\nimport inspect\n\n\n' + DEF,
+}
+OTHER_FUNCTION: dict[str, bytes] = {
+    "another body": b"def pick(f: object) -> object:\n    return None\n",
+    "another argument": b"def pick(g: object) -> object:\n    return g\n",
+    "another type": b"def pick(f: int) -> object:\n    return f\n",
+    "a default": b"def pick(f: object = 1) -> object:\n    return f\n",
+    "a decorator": b"import functools\n\n\n@functools.cache\n" + DEF,
+    "an early end": b"def pick(f: object) -> object:\n    if f: return 1\n    return f\n",
+    "a name of its own": b"f = 1\n\n\ndef pick(g: object) -> object:\n    return f\n",
+    "asynchronous": b"async " + DEF,
 }
 BAD_MOVES: dict[str, Edits] = {
     "nothing done": {path: BEFORE.get(path) for path in MOVED},
@@ -97,3 +122,14 @@ def test_a_near_miss_fails(name: str) -> None:
 def test_the_old_place_is_named_for_whoever_still_uses_it() -> None:
     check = moved(importing(b"from .utils import pick\n"))
     assert check.detail["from_old"] == ["typer/extra.py"]
+
+
+@pytest.mark.parametrize("name", SAME_FUNCTION)
+def test_the_function_may_be_written_otherwise(name: str) -> None:
+    check = moved({"typer/_picker.py": SAME_FUNCTION[name]})
+    assert check.passed, check.detail
+
+
+@pytest.mark.parametrize("name", OTHER_FUNCTION)
+def test_the_function_may_not_say_anything_else(name: str) -> None:
+    assert not moved({"typer/_picker.py": OTHER_FUNCTION[name]}).passed

@@ -16,7 +16,7 @@ PROGRAMS = Path(__file__).parents[2] / "images" / "typer-base"
 def harness(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, ModuleType]:
     """The modules of the program, as it is found inside the image."""
     monkeypatch.syspath_prepend(str(PROGRAMS))
-    names = ("report", "console", "compare", "tools", "__main__")
+    names = ("report", "console", "compare", "tools", "suite", "__main__")
     return {name: importlib.import_module(f"runner_harness.{name}") for name in names}
 
 
@@ -159,15 +159,8 @@ def test_the_judges_way_trusts_nothing_of_the_tree(harness: Mapping[str, ModuleT
     assert {"--config=/judge/pyproject.toml", "--no-cache", "--no-respect-gitignore"} <= set(
         tools.ruff_command(plan)
     )
-    assert {"--config-file=/judge/pyproject.toml", "--rootdir=/work/repo", "--noconftest"} <= set(
-        tools.pytest_command(plan)
-    )
-
-
-def test_a_folder_without_configuration_is_a_wrong_call(
-    harness: Mapping[str, ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        harness["__main__"].main(["--config", str(tmp_path)])
-    assert caught.value.code == 2
-    assert "there is no" in capsys.readouterr().err
+    command = harness["suite"].suite_command(Path("/work/repo"))
+    assert {"-I", "-B", "--rootdir=/work/repo", "--noconftest", "no:cacheprovider"} <= set(command)
+    assert "--config-file=/opt/runner/config/pyproject.toml" in command
+    # With workers: the controller is to load nothing of the tree.
+    assert "--numprocesses=2" in command

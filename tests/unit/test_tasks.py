@@ -32,7 +32,7 @@ new_path = "typer/b.py"
 [[check]]
 name = "callable"
 kind = "probe"
-program = "hidden/probe.py"
+program = "hidden/probe.toml"
 """,
     "prompt.md": "Mend it.\n",
     "breakage.toml": '[[insert]]\npath = "typer/a.py"\ntext = "x = y"\n',
@@ -40,7 +40,7 @@ program = "hidden/probe.py"
         '[[edit]]\npath = "typer/a.py"\nold = "x = y"\n\n'
         '[[create]]\npath = "typer/b.py"\ntext = "z"\n'
     ),
-    "hidden/probe.py": "print({})\n",
+    "hidden/probe.toml": "program = 'print({})'\n\n[expected]\nit = 1\n",
     "files/tests/test_n.py": "def test_n(): ...\n",
 }
 
@@ -83,8 +83,9 @@ WRONG = {
     "another id": ("task.toml", '"T9"', '"T8"', "id 'T8' is not the folder's name"),
     "unknown kind": ("task.toml", "function_moved", "function_gone", "check.0.kind"),
     "check without settings": ("task.toml", 'function = "f"\n', "", "'moved' of kind function_"),
-    "probe without program": ("task.toml", 'program = "hidden/probe.py"\n', "", "needs program"),
-    "program not there": ("task.toml", "probe.py", "prob.py", "no file hidden/prob.py"),
+    "probe without program": ("task.toml", 'program = "hidden/probe.toml"\n', "", "needs program"),
+    "program not there": ("task.toml", "probe.toml", "prob.toml", "no file hidden/prob.toml"),
+    "program unreadable": ("hidden/probe.toml", "expected", "wanted", "unknown key 'wanted'"),
     "two checks of a name": ("task.toml", '"callable"', '"moved"', "two checks are named 'moved'"),
     "no TOML": ("breakage.toml", "[[insert]]", "[[insert]", "breakage.toml: is not valid TOML"),
     "misspelt breakage": ("breakage.toml", "text", "txt", "insert.0.txt"),
@@ -101,6 +102,67 @@ def test_a_wrong_file_is_named_with_its_key(tmp_path: Path, name: str) -> None:
         load_task(folder)
     assert str(caught.value).startswith(f"{folder / file}: ")
     assert message in str(caught.value)
+
+
+# (what is replaced in task.toml, by what, what the message says)
+EDITABLE = 'editable = ["typer/**"]'
+FUNCTION = (
+    'kind = "function_moved"\nfunction = "f"\nold_path = "typer/a.py"\nnew_path = "typer/b.py"'
+)
+UNANSWERABLE = {
+    "nothing editable": (EDITABLE, "editable = []", "'editable' names no file"),
+    "absolute": (EDITABLE, 'editable = ["/etc/**"]', "'/etc/**' is absolute"),
+    "leads out": (EDITABLE, 'editable = ["../**"]', "leads out of the repository"),
+    "leads out later": (EDITABLE, 'editable = ["typer/../../x/**"]', "leads out"),
+    "everything": (EDITABLE, 'editable = ["**"]', "belongs to the repository's tools"),
+    "the history": (EDITABLE, 'editable = [".git/**"]', "belongs to the repository's tools"),
+    "not plain": (EDITABLE, 'editable = ["typer//x/**"]', "not spelt plainly"),
+    "a backslash": (EDITABLE, "editable = ['typer\\x']", "not spelt plainly"),
+    "stars elsewhere": (EDITABLE, 'editable = ["typer/*.py"]', "neither folder/** nor a file's"),
+    "no tests": (EDITABLE, EDITABLE + "\ntests = []", "'tests' names no file"),
+    "tests lead out": (EDITABLE, EDITABLE + '\ntests = ["../t/**"]', "leads out"),
+    "fingerprint unreadable": (
+        FUNCTION,
+        'kind = "fingerprint"\npaths = ["tests/test_n.py"]\nsha256 = "9419XY"',
+        "sha256 is no SHA-256",
+    ),
+    "fingerprint of nothing": (
+        FUNCTION,
+        f'kind = "fingerprint"\nsha256 = "{"0" * 64}"',
+        "'moved' of kind fingerprint needs paths",
+    ),
+    "fingerprint outside": (
+        FUNCTION,
+        f'kind = "fingerprint"\npaths = ["/etc/passwd"]\nsha256 = "{"0" * 64}"',
+        "'/etc/passwd' is absolute",
+    ),
+    "moved from outside": ('"typer/a.py"', '"../typer/a.py"', "leads out of the repository"),
+    "no signature": (
+        FUNCTION,
+        'kind = "function_added"\nfunction = "f"\npackage = "typer"\nsignature = "f(x)"',
+        "signature is no line",
+    ),
+    "the judge's name": ('"callable"', '"pytest"', "the judge has one of that name"),
+}
+
+
+@pytest.mark.parametrize("name", UNANSWERABLE)
+def test_what_cannot_be_asked_is_refused_with_the_reason(tmp_path: Path, name: str) -> None:
+    old, new, message = UNANSWERABLE[name]
+    assert old in GOOD["task.toml"]
+    folder = laid(tmp_path, **{"task.toml": GOOD["task.toml"].replace(old, new, 1)})
+    with pytest.raises(UsageError) as caught:
+        load_task(folder)
+    assert str(caught.value).startswith(f"{folder / 'task.toml'}: ")
+    assert message in str(caught.value)
+
+
+def test_a_task_that_nothing_tests_is_refused(tmp_path: Path) -> None:
+    text = GOOD["task.toml"].partition("[[check]]")[0]
+    text = text.replace('tests_added = ["tests/test_n.py::test_n"]\n', "")
+    text = text.replace("mypy_errors = 1", "mypy_errors = 0")
+    with pytest.raises(UsageError, match=r"task\.toml: nothing tests a solution"):
+        load_task(laid(tmp_path, **{"task.toml": text}))
 
 
 @pytest.mark.parametrize(
@@ -189,9 +251,9 @@ def test_a_solution_stays_where_changes_may_travel(shipped: dict[str, Task], nam
 
 
 @pytest.mark.parametrize("name", ["T1", "T2", "T3"])
-def test_every_task_guards_against_new_suppressions_where_it_may_be_edited(
+def test_every_task_keeps_the_published_code_where_it_may_be_edited(
     shipped: dict[str, Task], name: str
 ) -> None:
     task = shipped[name]
-    (spec,) = (check for check in task.checks if check.kind == "no_new_suppressions")
-    assert set(spec.paths) == set(task.editable)
+    (spec,) = (check for check in task.checks if check.kind == "code_kept")
+    assert set(spec.paths) == set(task.editable) - set(task.tests)

@@ -24,7 +24,18 @@ LONG = ModelFailure("too long", kind="context_length", lost=False)
 STATUSES: dict[str, tuple[Callable[[], Stage], str, bool, str]] = {
     "right": (Stage, "solved", True, "every check passed"),
     "wrong": (lambda: Stage(report=RED), "failed", False, "checks not passed: mypy"),
-    "no report": (lambda: Stage(report=[]), "failed", False, "mypy, ruff_check, pytest, test_ids"),
+    "no report": (
+        lambda: Stage(silent=1),
+        "failed",
+        False,
+        "mypy, ruff_check, pytest, evidence, test_ids, canaries",
+    ),
+    "no report without the change either": (
+        lambda: Stage(silent=2),
+        "infra",
+        False,
+        "without the change too",
+    ),
     "silent and right": (lambda: Stage([says()] * 3), "solved", True, "every check"),
     "silent and wrong": (lambda: Stage([says()] * 3, report=RED), "failed", False, "'silent'"),
     "refused": (lambda: Stage([says("No.", "refusal")], report=RED), "failed", False, "'refused'"),
@@ -62,7 +73,7 @@ STATUSES: dict[str, tuple[Callable[[], Stage], str, bool, str]] = {
         lambda: Stage(at={"judge's tools": SandboxFailure("judge lost")}),
         "infra",
         False,
-        "judge lost",
+        "without the change too: the container was lost",
     ),
     "a monstrous tree": (
         lambda: Stage(at={"look through": ToolError("more than 50000 entries")}),

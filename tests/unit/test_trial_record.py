@@ -66,7 +66,9 @@ def test_every_check_of_the_verdict_is_on_record() -> None:
         "mypy": False,
         "ruff_check": True,
         "pytest": True,
+        "evidence": True,
         "test_ids": True,
+        "canaries": True,
     }
 
 

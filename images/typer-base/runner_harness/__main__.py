@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runner_harness import console, report
+from runner_harness import console, court, report, suite
 from runner_harness.compare import comparison
 from runner_harness.tools import Plan, run_tools
 
@@ -15,13 +15,15 @@ ROOT = Path("/work/repo")
 
 def main(argv: list[str]) -> int:
     """Run what `argv` asks for and print it; gives the exit code."""
+    if argv[:1] == ["court"]:
+        return court.main(ROOT, argv[1:])
+    if argv[:1] == ["suite"]:
+        return suite.main(ROOT)
     parser = _parser()
     options = parser.parse_args(argv)
-    if options.config is not None and not (options.config / "pyproject.toml").is_file():
-        parser.error(f"--config: there is no {options.config / 'pyproject.toml'}")
     if options.compare:
         return _compare()
-    result = run_tools(Plan(ROOT, options.config, options.quick, options.plain))
+    result = run_tools(Plan(ROOT, quick=options.quick, plain=options.plain))
     if options.report is not None:
         options.report.write_text(json.dumps(result), encoding="utf-8")
     _print(result, only_json=options.json)
@@ -55,9 +57,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     parser.add_argument(
         "--report", type=Path, metavar="FILE", help="write all findings and outcomes there"
-    )
-    parser.add_argument(
-        "--config", type=Path, metavar="DIR", help="use DIR/pyproject.toml, not the tree's"
     )
     return parser
 

@@ -24,7 +24,7 @@ WORKERS = 2
 
 # Some tests ask which shell they run under, by their ancestors' names: here it is always bash,
 # whoever starts the harness. `exit` keeps bash from giving its place to pytest.
-_UNDER_BASH = ("/bin/bash", "--noprofile", "--norc", "-c", '"$@"; exit $?', "bash")
+UNDER_BASH = ("/bin/bash", "--noprofile", "--norc", "-c", '"$@"; exit $?', "bash")
 
 # Options a person left in the environment would change what is judged.
 _DROPPED = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "MYPYPATH", "RUFF_CONFIG", "RUFF_OUTPUT_FORMAT")
@@ -35,7 +35,7 @@ class Plan:
     """How to run the tools, and over which tree.
 
     `config` is a folder whose `pyproject.toml` replaces the tree's: the judge's way, which also
-    trusts no cache and no `conftest.py` of the tree. `quick` only collects the tests. `plain`
+    trusts no cache of the tree. `quick` only collects the tests. `plain`
     is the ordinary way: one tool after the other, nothing warm, every child a real one.
     """
 
@@ -71,10 +71,15 @@ def parts_of(runs: Mapping[str, ToolRun]) -> dict[str, dict[str, Any]]:
 
 def mypy_command(plan: Plan) -> list[str]:
     """mypy over the package, one JSON object a finding."""
-    command = [PYTHON, "-I", "-m", "mypy", "-O", "json"]
+    return [PYTHON, "-I", "-m", "mypy", *mypy_arguments(plan)]
+
+
+def mypy_arguments(plan: Plan) -> list[str]:
+    """What mypy is told, however it is started."""
+    given = ["-O", "json"]
     if plan.config is not None:
-        command += [f"--config-file={plan.config / 'pyproject.toml'}", "--cache-dir=/dev/null"]
-    return [*command, "typer"]
+        given += [f"--config-file={plan.config / 'pyproject.toml'}", "--cache-dir=/dev/null"]
+    return [*given, "typer"]
 
 
 def ruff_command(plan: Plan) -> list[str]:
@@ -94,9 +99,6 @@ def pytest_command(plan: Plan) -> list[str]:
         return [*command, "-p", "runner_harness.record"]
     command = [PYTHON, "-P", "-m", "pytest", "-q", "--tb=short"]
     command += ["-p", "no:cacheprovider", "-p", "runner_harness.record"]
-    if plan.config is not None:
-        command += [f"--config-file={plan.config / 'pyproject.toml'}", f"--rootdir={plan.root}"]
-        command += ["--noconftest"]
     if plan.quick:
         return [*command, "--collect-only"]
     workers = ["-p", "xdist", f"--numprocesses={WORKERS}", "-p", "runner_harness.children"]
@@ -115,25 +117,26 @@ def _steps(plan: Plan, scratch: Path) -> dict[str, Callable[[], ToolRun]]:
     env = caches if plan.plain else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     env["RUNNER_RECORD"] = str(scratch / "record.json")
     steps = {
-        "mypy": lambda: _run(mypy_command(plan), plan.root, env),
-        "ruff_check": lambda: _run(ruff_command(plan), plan.root, env),
+        "mypy": lambda: ran(mypy_command(plan), plan.root, env),
+        "ruff_check": lambda: ran(ruff_command(plan), plan.root, env),
         "pytest": lambda: _run_pytest(plan, env),
     }
     if not plan.plain:
-        steps["ruff_format"] = lambda: _run(format_command(plan), plan.root, env)
+        steps["ruff_format"] = lambda: ran(format_command(plan), plan.root, env)
     return steps
 
 
 def _run_pytest(plan: Plan, env: Mapping[str, str]) -> ToolRun:
     """pytest, and what the recording plugin wrote, if it came to that."""
-    run = _run([*_UNDER_BASH, *pytest_command(plan)], plan.root, env)
+    run = ran([*UNDER_BASH, *pytest_command(plan)], plan.root, env)
     document: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError):
         document = json.loads(Path(env["RUNNER_RECORD"]).read_text(encoding="utf-8"))
     return replace(run, record=document)
 
 
-def _run(command: Sequence[str], root: Path, env: Mapping[str, str]) -> ToolRun:
+def ran(command: Sequence[str], root: Path, env: Mapping[str, str]) -> ToolRun:
+    """Run one tool to its end."""
     begin = time.monotonic()
     kept = {name: value for name, value in os.environ.items() if name not in _DROPPED}
     done = subprocess.run(

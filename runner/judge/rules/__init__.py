@@ -1,0 +1,1 @@
+"""The judge's questions about source text, one small module each."""

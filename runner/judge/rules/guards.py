@@ -1,0 +1,83 @@
+"""No annotation made wider, and no code hidden from the tools that read it."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+
+from runner.judge.canonical import MARK, Said
+from runner.judge.compare import Comparison
+from runner.judge.rules.annotations import annotations_of
+from runner.judge.rules.verdicts import none_of
+from runner.types import Check
+
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+_TYPING = ("typing", "typing_extensions", "mypy_extensions")
+_WIDENS = {f"{module}.{name}": name for module in _TYPING for name in ("Any", "cast")}
+_SILENCES = {
+    f"{module}.{name}" for module in _TYPING for name in ("no_type_check", "TYPE_CHECKING")
+}
+# What type checkers work out by themselves, skipping the side that is not taken.
+_WORKED_OUT = {"sys.platform", "sys.version_info", "os.name"}
+_WORKED_OUT_NAMES = {"MYPY", "PY2", "PY3", "TYPE_CHECKING"}
+
+
+def no_wider_types(comparison: Comparison) -> Check:
+    """The check `no_wider_types`: no new `Any` or `cast`, no signature without annotations, and
+    nothing guarded so that a type checker passes it by."""
+    found = []
+    earlier = {
+        name: [each for each in comparison.earlier if each.name == name]
+        for name in {each.name for each in comparison.added}
+    }
+    for added in comparison.added:
+        # The earlier trees share most statements: what one says, each says.
+        before: Counter[str] = Counter()
+        for each in earlier[added.name]:
+            before |= Counter(text for _, text in _findings(each))
+        for line, text in _findings(added):
+            before[text] -= 1
+            if before[text] < 0:
+                found.append(f"{added.path}:{line}: {text}")
+    return none_of("no_wider_types", found)
+
+
+def _findings(statement: Said) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(statement.node):
+        line = getattr(node, "lineno", statement.line)
+        for text in _said_by(node):
+            yield line, text
+
+
+def _said_by(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Name):
+        dotted = node.id.removeprefix(MARK)
+        if dotted in _WIDENS:
+            yield f"widens with {_WIDENS[dotted]}"
+        elif dotted in _SILENCES:
+            yield f"hides code with {dotted}"
+    elif isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
+        for name in _worked_out(node.test):
+            yield f"hides code with {name}"
+    elif isinstance(node, _FUNCTION):
+        yield from _unannotated(node)
+    for annotation in annotations_of(node):
+        for text in (n for n in ast.walk(annotation) if isinstance(n, ast.Constant)):
+            if isinstance(text.value, str) and "Any" in text.value:
+                yield "widens with Any"
+
+
+def _worked_out(test: ast.expr) -> Iterator[str]:
+    for node in ast.walk(test):
+        if isinstance(node, ast.Name):
+            dotted = node.id.removeprefix(MARK)
+            last = dotted.rpartition(".")[2]
+            if last in _WORKED_OUT_NAMES or dotted in _WORKED_OUT:
+                yield dotted.removeprefix("builtins.")
+
+
+def _unannotated(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    arguments += [each for each in (node.args.vararg, node.args.kwarg) if each]
+    bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
+    if bare:
+        yield f"has no annotation for {', '.join(bare)}"

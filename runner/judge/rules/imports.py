@@ -1,0 +1,112 @@
+"""No import of what runs the tests or leads out of the package, and no name made another's."""
+
+import ast
+import builtins
+from collections import Counter
+from collections.abc import Iterator
+
+from runner.image.states import Tree
+from runner.judge.canonical import MARK
+from runner.judge.compare import Comparison, Import
+from runner.judge.names import Names, blocks, import_bindings, stored
+from runner.judge.rules import outside, vendors
+from runner.judge.rules.verdicts import none_of
+from runner.judge.trees import module_name, module_path
+from runner.types import Check
+
+
+def imports(comparison: Comparison) -> Check:
+    """The check `imports`: new imports that lead out, and names that now stand for others."""
+    return none_of("imports", [*_leading_out(comparison), *_made_others(comparison)])
+
+
+def _leading_out(comparison: Comparison) -> Iterator[str]:
+    trees = comparison.trees
+    own, used = vendors.own_packages(comparison), vendors.used_before(comparison)
+    same_file = {(each.path, each.source, each.whole) for each in comparison.stale}
+    sources = {each.source for each in comparison.stale if not each.whole} | _reached(comparison)
+    for new in comparison.fresh:
+        if (new.path, new.source, new.whole) in same_file:
+            continue
+        if reason := _objection(new, own, used, sources, trees.final):
+            yield f"{new.path}:{new.line}: {reason}"
+
+
+def _objection(
+    new: Import, own: frozenset[str], used: frozenset[str], sources: set[str], tree: Tree
+) -> str | None:
+    if new.bound == "*":
+        return f"takes everything: {new.source}"
+    top = new.source.partition(".")[0]
+    if new.whole:
+        if top in own:
+            return None if module_path(new.source, tree) else f"imports {new.source}"
+        known = new.source in outside.MODULES or top in used
+        return None if known else f"imports {new.source}"
+    if new.source in outside.MODULES and top != "builtins":
+        return None  # a module taken from its package, as `from collections import abc`
+    if top not in own and new.source in sources:
+        return None  # moved with its code; what is done with it is the rule `reach`'s
+    return outside.odd_name(new.source, own, used) and f"imports {new.source}"
+
+
+def _reached(comparison: Comparison) -> set[str]:
+    """What the changed files used by a module's name before, as one may import it by its own."""
+    return {
+        name.id.removeprefix(MARK)
+        for each in comparison.earlier
+        for name in ast.walk(each.node)
+        if isinstance(name, ast.Name) and name.id.startswith(MARK)
+    }
+
+
+def _made_others(comparison: Comparison) -> Iterator[str]:
+    trees = comparison.trees
+    before, after = comparison.names(trees.pristine), comparison.names(trees.final)
+    for path in comparison.code:
+        if path not in trees.final:
+            continue
+        old = before.of(path) if path in trees.pristine else {}
+        yield from _rebound(path, old, before, after)
+        yield from _bound_twice(comparison, path)
+
+
+def _rebound(path: str, old: dict[str, str], before: Names, after: Names) -> Iterator[str]:
+    own = module_name(path)
+    for name, source in after.of(path).items():
+        if name in old:
+            if old[name] == source:
+                continue
+            was, now = before.made_at(old[name]), after.made_at(source)
+            if was != now:
+                yield f"{path}: {name} was {was} and is {now}"
+        elif hasattr(builtins, name):
+            yield f"{path}: {name} is the name of a built-in"
+        elif source != f"{own}.{name}" and _is_module(f"{own}.{name}", path, before):
+            yield f"{path}: {name} is the name of a module of {own}"
+
+
+def _is_module(dotted: str, path: str, names: Names) -> bool:
+    return path.endswith("/__init__.py") and module_path(dotted, names.tree) is not None
+
+
+def _bound_twice(comparison: Comparison, path: str) -> Iterator[str]:
+    trees = comparison.trees
+    final = _bound(comparison, trees.final, path)
+    known = _bound(comparison, trees.pristine, path) | _bound(comparison, trees.starting, path)
+    for name, count in final.items():
+        if count > max(1, known[name]):
+            yield f"{path}: {name} is bound {count} times"
+
+
+def _bound(comparison: Comparison, tree: Tree, path: str) -> Counter[str]:
+    module = comparison.trees.module(tree[path]) if path in tree else None
+    found: Counter[str] = Counter()
+    for node in blocks(module) if module else ():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found[node.name] += 1
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found.update({name for name, _ in import_bindings(node, path)})
+        elif not any(blocks(node)):
+            found.update(set(stored(node)))
+    return found

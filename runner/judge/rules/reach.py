@@ -1,0 +1,221 @@
+"""No reach into what runs the tests: new code may use a short list of things, in plain ways.
+
+The interpreter's exits, its tables of modules, tracing, frames, text run as code, other
+modules' attributes: whatever new code says that the same function did not say before is named.
+"""
+
+import ast
+import builtins
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runner.judge.canonical import MARK, Said
+from runner.judge.compare import Comparison
+from runner.judge.rules import outside, vendors
+from runner.judge.rules.annotations import annotations_of, odd_annotations
+from runner.judge.rules.verdicts import none_of
+from runner.judge.trees import module_name
+from runner.types import Check
+
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+# Python calls these by itself; with them a value may pass for any other.
+_OWN_METHODS = outside.DUNDERS - {"__class__", "__name__", "__version__"}
+_SPEAKS_OF_TESTS = ("pytest", "conftest", "sitecustomize", "usercustomize")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a statement is, and what its package is and used before."""
+
+    path: str
+    own: frozenset[str]
+    vendors: frozenset[str]
+    modules: frozenset[str]
+
+
+def reach(comparison: Comparison) -> Check:
+    """The check `reach`: everything new code may not do, by file and line."""
+    own = vendors.own_packages(comparison)
+    used = vendors.used_before(comparison)
+    modules = frozenset(module_name(p) for p in comparison.trees.final if p.endswith(".py"))
+    earlier = {
+        name: [each for each in comparison.earlier if each.name == name]
+        for name in {each.name for each in comparison.added}
+    }
+    found = list(odd_annotations(comparison))
+    for added in comparison.added:
+        place = _Place(added.path, own, used, modules)
+        said = list(_findings(added, place))
+        # What the function of that name said before, it may say again.
+        before = Counter(
+            text
+            for each in (earlier[added.name] if said else ())
+            for _, text in _findings(each, place)
+        )
+        for line, text in said:
+            before[text] -= 1
+            if before[text] < 0:
+                found.append(f"{added.path}:{line}: {text}")
+    return none_of("reach", found)
+
+
+def _findings(statement: Said, place: _Place) -> Iterator[tuple[int, str]]:
+    node = statement.node
+    yield from _at_the_top(statement, node)
+    plain = _plainly_used(node)
+    for child in ast.walk(node):
+        line = getattr(child, "lineno", statement.line)
+        for text in _said_by(child, statement, place):
+            yield line, text
+        for name in ("getattr", "type"):
+            if _is(child, f"builtins.{name}") and id(child) not in plain:
+                yield line, f"hands on {name}"
+
+
+def _plainly_used(node: ast.AST) -> set[int]:
+    """The names that are called, subscripted, compared with, or stand in annotations."""
+    plain: set[int] = set()
+    for child in ast.walk(node):
+        if isinstance(child, ast.Call):
+            plain.add(id(child.func))
+            if _is(child.func, "builtins.isinstance") or _is(child.func, "builtins.issubclass"):
+                plain.update(id(n) for n in child.args)
+        elif isinstance(child, ast.Subscript):
+            plain.add(id(child.value))
+        elif isinstance(child, ast.Compare):
+            plain.update(map(id, [child.left, *child.comparators]))
+        for annotation in annotations_of(child):
+            plain.update(map(id, ast.walk(annotation)))
+    return plain
+
+
+def _at_the_top(statement: Said, node: ast.AST) -> Iterator[tuple[int, str]]:
+    plain = isinstance(node, _FUNCTION | ast.ClassDef | ast.Assign | ast.AnnAssign | ast.Pass)
+    if not plain and not _is_constant(node):
+        yield statement.line, f"runs when it is imported: {type(node).__name__}"
+    for cls in (n for n in ast.walk(node) if isinstance(n, ast.ClassDef)):
+        for inner in cls.body:
+            kinds = _FUNCTION | ast.ClassDef | ast.Assign | ast.AnnAssign | ast.Pass
+            if not isinstance(inner, kinds) and not _is_constant(inner):
+                yield inner.lineno, f"runs when it is imported: {type(inner).__name__}"
+
+
+def _is_constant(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _said_by(node: ast.AST, statement: Said, place: _Place) -> Iterator[str]:
+    if isinstance(node, ast.Name):
+        yield from _name(node, place)
+    elif isinstance(node, ast.Attribute):
+        yield from _attribute(node)
+    elif isinstance(node, ast.Call):
+        yield from _call(node, place)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+        yield from _text(node.value)
+    elif isinstance(node, _FUNCTION | ast.ClassDef):
+        yield from _definition(node, statement)
+    elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        yield from _item_store(node)
+    elif isinstance(node, ast.Global):
+        yield f"rebinds the module's {', '.join(node.names)}"
+    elif isinstance(node, ast.ExceptHandler) and node.type is None:
+        yield "catches everything"
+
+
+def _name(node: ast.Name, place: _Place) -> Iterator[str]:
+    dotted = node.id.removeprefix(MARK)
+    if dotted == node.id:
+        if outside.dunder(node.id):
+            yield f"reaches {node.id}"
+    elif not isinstance(node.ctx, ast.Load):
+        yield from _bound(dotted, place)
+    elif dotted != "builtins.getattr":  # looked at where it is called
+        if objection := outside.odd_name(dotted, place.own, place.vendors):
+            yield objection
+        elif dotted in place.modules:
+            yield f"takes the module {dotted} as a value"
+
+
+def _bound(dotted: str, place: _Place) -> Iterator[str]:
+    home, _, name = dotted.rpartition(".")
+    if home == "builtins":  # a class's own
+        if outside.dunder(name) and name not in ("__slots__", "__doc__", "__match_args__"):
+            yield f"binds {name}"
+    elif home != module_name(place.path):
+        yield f"changes {dotted}"
+    elif outside.dunder(name) and name not in ("__all__", "__version__"):
+        yield f"binds {name}"
+
+
+def _attribute(node: ast.Attribute) -> Iterator[str]:
+    if objection := outside.odd_attribute(node.attr):
+        yield objection
+    if not isinstance(node.ctx, ast.Load):
+        root = node.value
+        if not (isinstance(root, ast.Name) and root.id in ("self", "cls")):
+            yield f"changes an attribute of something else: .{node.attr}"
+
+
+def _item_store(node: ast.Subscript) -> Iterator[str]:
+    root: ast.AST = node
+    while isinstance(root, ast.Subscript | ast.Attribute):
+        root = root.value
+    if isinstance(root, ast.Name) and root.id.startswith(MARK):
+        yield f"changes an item of {root.id.removeprefix(MARK)}"
+
+
+def _call(node: ast.Call, place: _Place) -> Iterator[str]:
+    function = node.func.id if isinstance(node.func, ast.Name) else ""
+    if function == f"{MARK}builtins.getattr":
+        yield from _getattr(node, place)
+    if function == f"{MARK}builtins.type" and (len(node.args) != 1 or node.keywords):
+        yield "makes a class by calling type"
+    if len(node.args) == 3 and isinstance(node.args[2], ast.Dict | ast.DictComp):
+        yield "makes a class by a call"
+    if any(keyword.arg in ("eval_str", "globalns", "localns") for keyword in node.keywords):
+        yield "runs text as code"
+
+
+def _is(node: ast.AST, dotted: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == MARK + dotted
+
+
+def _getattr(node: ast.Call, place: _Place) -> Iterator[str]:
+    wanted = node.args[1] if len(node.args) > 1 else None
+    if not (isinstance(wanted, ast.Constant) and isinstance(wanted.value, str)):
+        yield "reads an attribute whose name is made up at run time"
+        return
+    if objection := outside.odd_attribute(wanted.value):
+        yield objection
+    root = node.args[0]
+    if isinstance(root, ast.Name) and root.id.startswith(MARK):
+        dotted = f"{root.id.removeprefix(MARK)}.{wanted.value}"
+        if objection := outside.odd_name(dotted, place.own, place.vendors):
+            yield objection
+
+
+def _text(value: str | bytes) -> Iterator[str]:
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    for word in _words(text):
+        if outside.dunder(word) and word not in outside.DUNDERS:
+            yield f"speaks of {word}"
+    for name in _SPEAKS_OF_TESTS:
+        if name in text.lower():
+            yield f"speaks of {name}"
+
+
+def _words(text: str) -> list[str]:
+    return "".join(c if c == "_" or c.isalnum() else " " for c in text).split()
+
+
+def _definition(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, statement: Said
+) -> Iterator[str]:
+    if outside.dunder(node.name) and (node.name not in _OWN_METHODS or node is statement.node):
+        yield f"defines {node.name}"
+    if node is statement.node and hasattr(builtins, node.name):
+        yield f"takes the name of the built-in {node.name}"
+    if isinstance(node, ast.ClassDef) and node.keywords:
+        yield f"makes class {node.name} in its own way"
