@@ -8,6 +8,7 @@ A line counts once it is on disk; a torn last line was never confirmed to anyone
 import contextlib
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,7 +57,7 @@ class Journal:
         try:
             lock(fd, path)
             journal = cls(path, fd)
-            journal._write(Writer(SCHEMA, os.getpid()))
+            journal._write((Writer(SCHEMA, os.getpid()),))
             with reported(path):
                 sync_folder(path.parent)
         except BaseException:
@@ -82,7 +83,7 @@ class Journal:
             with reported(path):
                 os.ftruncate(fd, lines.offset)
             journal = cls(path, fd, lines.lines + 1, started)
-            journal._write(Writer(SCHEMA, os.getpid()))
+            journal._write((Writer(SCHEMA, os.getpid()),))
         except BaseException:
             os.close(fd)
             raise
@@ -94,12 +95,20 @@ class Journal:
         Raises `UsageError` when a trial of that id has already begun in this journal, and
         `EnvironmentProblem` when the disk refuses. After that every append is refused.
         """
+        self.append_all((event,))
+
+    def append_all(self, events: Sequence[Event]) -> None:
+        """Put events on disk in this order, waiting for the disk once; nothing if one is refused.
+
+        Raises what `append` raises.
+        """
+        begun = [event.trial_id for event in events if isinstance(event, TrialStarted)]
         with self._mutex:
-            if isinstance(event, TrialStarted) and event.trial_id in self._started:
-                raise UsageError(f"trial {event.trial_id} is already in {self.path}")
-            self._write(event)
-            if isinstance(event, TrialStarted):
-                self._started.add(event.trial_id)
+            for number, trial_id in enumerate(begun):
+                if trial_id in self._started or trial_id in begun[:number]:
+                    raise UsageError(f"trial {trial_id} is already in {self.path}")
+            self._write(events)
+            self._started.update(begun)
 
     def close(self) -> None:
         """Let go of the file and its lock. Nothing is left to write: appends are complete."""
@@ -119,7 +128,7 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _write(self, record: Event | Writer) -> None:
+    def _write(self, records: Sequence[Event | Writer]) -> None:
         if self._fd < 0:
             raise EnvironmentProblem(f"journal {self.path} is closed")
         if self._broken:
@@ -127,17 +136,17 @@ class Journal:
                 f"journal {self.path} takes no more events since an earlier write failed "
                 f"({self._broken})"
             )
-        text = encode(record)
+        texts = [encode(record) for record in records]
         try:
             self._heal()
-            data = line(self._next, text)
+            data = b"".join(line(number, text) for number, text in enumerate(texts, self._next))
             write_all(self._fd, data, self._end)
             os.fsync(self._fd)
         except OSError as error:
             self._broken = error.strerror or str(error)
             raise problem(self.path, error) from error
         self._end += len(data)
-        self._next += 1
+        self._next += len(texts)
 
     def _heal(self) -> None:
         """Settle what an append left that Ctrl-C broke off: keep whole lines, cut the rest."""

@@ -1,20 +1,22 @@
 """A journal's lines as a stream: each checked by its number and checksum, none of them decoded.
 
-Memory is bounded by a few megabytes and the longest line, whatever the file's size, and
-reading can begin at any place where an earlier reading stood.
+Memory is bounded by the longest line, whatever the file's size, and reading can begin at any
+place where an earlier reading stood.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 from zlib import crc32
 
 from runner.errors import EnvironmentProblem
 
-_CHUNK = 1 << 22  # bytes read at a time
+_CHUNK = 1 << 16  # bytes read at a time: they and what is made of them stay in the cache
 _LOOK_BACK = 4096  # bytes
-_HEAD_LENGTH = len(b'{"n":,"crc":"00000000","event":')
+_LINE = r'(?m:^)\{"n":([1-9][0-9]*+),"crc":"([0-9a-f]{8})","event":(%s)\}\n'
+_AROUND = len('{"n":,"crc":"00000000","event":}\n')
+ANY = r"\{.*\}"  # the pattern of a text about which nothing shall be known
 
 
 @dataclass(frozen=True)
@@ -56,47 +58,54 @@ class JournalLines:
         return Place(self.lines, self.offset)
 
     def __iter__(self) -> Iterator[bytes]:
-        """The events' JSON texts, in order.
+        """The events' JSON texts, in order; raises what `matched` raises."""
+        return (found[2] for found in self.matched(ANY))
+
+    def matched(self, pattern: str) -> Iterator[tuple[bytes, ...]]:
+        """The lines in order, each as number, checksum, the event's text and `pattern`'s groups.
+
+        `pattern` must match every text that `ANY` matches; a group that took no part is empty.
 
         Raises:
             EnvironmentProblem: the file cannot be read or is damaged before its last line
                 (naming the line).
         """
-        broken: bytes | None = None  # harmless if nothing comes after it
-        rest = b""
-        number, wider, start = self.lines, 0, 0
-        for data in self._chunks():
-            whole = (rest + data).split(b"\n")
-            rest = whole.pop()
-            for raw in whole:
-                if broken is not None:
-                    raise self._damaged()
-                number += 1
-                if number >= wider:  # its digits shift where the event begins
-                    start, wider = _HEAD_LENGTH + len(str(number)), 10 ** len(str(number))
-                payload = raw[start:-1]
-                head = b'{"n":%d,"crc":"%08x","event":' % (number, crc32(payload))
-                if raw[:start] != head or raw[-1:] != b"}":
-                    broken = raw + b"\n"
-                    continue
-                self.lines = number
+        find = re.compile((_LINE % pattern).encode("ascii")).findall
+        broken = b""  # harmless if nothing comes after it
+        for chunk in self._chunks():
+            if broken:
+                raise self._damaged()
+            end = self.offset + len(chunk)
+            for found in find(chunk):
+                if int(found[0]) != self.lines + 1 or int(found[1], 16) != crc32(found[2]):
+                    break
+                self.lines += 1
                 self.before = self.offset
-                self.offset += len(raw) + 1
-                yield payload
-        if broken and rest:
-            raise self._damaged()
-        self.torn = broken or rest or (None if self.offset else b"")
+                self.offset += len(found[0]) + len(found[2]) + _AROUND
+                yield found
+            broken = chunk[len(chunk) - (end - self.offset) :] if self.offset < end else b""
+            if b"\n" in broken[:-1]:
+                raise self._damaged()
+        self.torn = broken or (None if self.offset else b"")
 
     def _chunks(self) -> Iterator[bytes]:
+        """Whole lines, many at a time, then what comes after the last of them, if anything."""
+        parts: list[bytes] = []
         try:
             with self.path.open("rb") as file:
                 left = file.seek(0, 2) - self.offset  # what is appended later is for later
                 file.seek(self.offset)
-                yield from _up_to(file, left)
+                while left > 0 and (data := file.read(min(_CHUNK, left))):
+                    left -= len(data)
+                    cut = data.rfind(b"\n") + 1
+                    if cut:
+                        yield b"".join((*parts, data[:cut]))
+                        parts.clear()
+                    parts.append(data[cut:])
         except OSError as error:
-            raise EnvironmentProblem(
-                f"cannot read journal {self.path}: {error.strerror}"
-            ) from error
+            raise _unreadable(self.path, error) from error
+        if rest := b"".join(parts):
+            yield rest
 
     def _damaged(self) -> EnvironmentProblem:
         return EnvironmentProblem(
@@ -122,12 +131,3 @@ def crc_before(path: Path, place: Place) -> int:
 
 def _unreadable(path: Path, error: OSError) -> EnvironmentProblem:
     return EnvironmentProblem(f"cannot read journal {path}: {error.strerror}")
-
-
-def _up_to(file: BinaryIO, left: int) -> Iterator[bytes]:
-    while left > 0:
-        data = file.read(min(_CHUNK, left))
-        if not data:
-            return
-        left -= len(data)
-        yield data

@@ -83,7 +83,8 @@ def drive(session: Session) -> Ending:
             ending = _issue(session)
         if not session.in_flight:
             return ending or _nothing_left(session)
-        if stop := _take(session, _next(session.engine.outcomes)):
+        outcome = _next(session.engine.outcomes)
+        if outcome is not None and (stop := _take(session, outcome)):
             ending = ending or stop
             if stop.why != "budget":  # there each trial meets the limit by itself, and says so
                 session.engine.request_stop(stop.reason)
@@ -91,15 +92,15 @@ def drive(session: Session) -> Ending:
                 session.stopping(stop.reason)
 
 
-def _next(outcomes: "SimpleQueue[Outcome | StopAsked]") -> Outcome | StopAsked:
-    """The next outcome, waiting for it as long as it takes.
+def _next(outcomes: "SimpleQueue[Outcome | StopAsked]") -> Outcome | StopAsked | None:
+    """The next outcome; None when there is none yet and it is time to look around.
 
-    The kernel may hand a signal to any thread, which does not wake this one: Python's own
-    handlers run here, so it has to look up now and then.
+    A machine that joins tells nobody, and the kernel may hand a signal to any thread, which
+    does not wake this one: Python's own handlers run here.
     """
-    while True:
-        with suppress(Empty):
-            return outcomes.get(timeout=_LOOK_S)
+    with suppress(Empty):
+        return outcomes.get(timeout=_LOOK_S)
+    return None
 
 
 def _issue(session: Session) -> Ending | None:

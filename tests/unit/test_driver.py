@@ -1,5 +1,7 @@
 """How a session of a run ends, whatever its attempts do."""
 
+import threading
+
 import pytest
 from played_run import A, B, PlayedEngine, PlayedRun, end, ends, solved
 
@@ -113,6 +115,23 @@ def test_trials_with_a_local_model_take_turns_and_the_others_fill_the_room() -> 
     run.engine.before = before
     assert run().why == "complete"
     assert max(together) == 1
+
+
+def test_room_that_comes_while_all_are_busy_is_used_at_once() -> None:
+    """As when a machine joins while a long trial runs on the only other one."""
+    waiting: list[Attempt] = []
+
+    def busy(attempt: Attempt) -> Outcome | None:
+        if not waiting:
+            waiting.append(attempt)
+            threading.Timer(0.05, setattr, (run.engine, "room", Capacity(2, 1))).start()
+            return None
+        run.engine.outcomes.put(solved(waiting[0]))
+        return solved(attempt)
+
+    run = PlayedRun(PlayedEngine(busy), Goal((A, B), 1, False, 1))
+    assert run().why == "complete"
+    assert len(run.names) == 2
 
 
 def test_no_more_are_in_flight_than_there_is_room() -> None:

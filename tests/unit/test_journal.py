@@ -86,6 +86,25 @@ def test_a_trial_begins_once_in_a_journal_even_when_resumed(path: Path) -> None:
     assert read_journal(path).events == (BEGINS,)
 
 
+def test_of_several_events_one_that_is_refused_keeps_them_all_out(path: Path) -> None:
+    with Journal.create(path) as journal:
+        with pytest.raises(UsageError, match="trial t1 is already in"):
+            journal.append_all((BEGINS, BEGINS))
+        with pytest.raises(CodecError):
+            journal.append_all((BEGINS, CheckDone("t1", "mypy", True, {"a": float("nan")})))
+        journal.append_all((BEGINS, Phase("t1", "agent")))
+    assert read_journal(path).events == (BEGINS, Phase("t1", "agent"))
+
+
+def test_several_events_wait_for_the_disk_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+    with Journal.create(path) as journal:
+        monkeypatch.setattr(os, "fsync", waits.append)
+        journal.append_all([Phase("t1", "agent", float(number)) for number in range(50)])
+        assert len(waits) == 1
+    assert len(read_journal(path).events) == 50
+
+
 def test_threads_do_not_tear_each_others_lines(path: Path) -> None:
     def work(journal: Journal, name: str) -> None:
         for number in range(25):
