@@ -13,7 +13,6 @@ from runner.config.rates import Rate
 from runner.ledger.duck import query
 from runner.types import ProviderKind, Role, Usage
 
-_MILLION = 1_000_000
 TOKEN_CLASSES = tuple(each.name for each in fields(Usage))
 PRICES = tuple(each.name for each in fields(Rate))
 _USAGE = ", ".join(TOKEN_CLASSES)
@@ -33,7 +32,8 @@ GROWTH = f"""
 """
 
 TOKENS = f"""
-    select usage.trial_id, arm, task, usage.role, usage.model, usage.lost_usd, {_USAGE}, {_RATE}
+    select usage.trial_id, arm, task, usage.role, usage.model, usage.lost_usd, {_USAGE}, {_RATE},
+           usage.seconds, usage.watt_hours, usage.unmetered_s
     from usage join trials on trials.trial_id = usage.trial_id
     left join rates on rates.card = $card and rates.model = usage.model
     where {_CHOSEN}
@@ -83,7 +83,8 @@ class TokenRow:
     """All calls of one role to one model in a trial.
 
     `lost_usd` is what was set aside for calls whose reply never came. A model of '' is not
-    known; then there is nothing but that.
+    known; then there is nothing but that. `seconds` is what the other calls took, `unmetered_s`
+    those of them whose energy is not in `watt_hours`; None is not known.
     """
 
     trial_id: str
@@ -94,13 +95,22 @@ class TokenRow:
     lost_usd: float
     usage: Usage
     rate: Rate | None
+    seconds: float | None = None
+    watt_hours: float = 0.0
+    unmetered_s: float | None = None
 
     @property
     def usd(self) -> float | None:
         """What it cost, lost calls included; None without a price."""
         if not self.model:
             return self.lost_usd
-        return None if self.rate is None else usd(self.usage, self.rate) + self.lost_usd
+        if self.rate is None or (by_time := self.time_usd(self.rate)) is None:
+            return None
+        return usd(self.usage, self.rate) + by_time + self.lost_usd
+
+    def time_usd(self, rate: Rate) -> float | None:
+        """What the calls' time costs at these prices; None where that is not known."""
+        return rate.time_usd(self.seconds, self.watt_hours, self.unmetered_s)
 
 
 @dataclass(frozen=True)
@@ -138,13 +148,7 @@ class Measured:
 
 def usd(usage: Usage, rate: Rate) -> float:
     """What tokens cost, in USD."""
-    return (
-        usage.input_tokens * rate.input
-        + usage.output_tokens * rate.output
-        + usage.cache_write_5m_tokens * rate.cache_write_5m
-        + usage.cache_write_1h_tokens * rate.cache_write_1h
-        + usage.cache_read_tokens * rate.cache_read
-    ) / _MILLION
+    return rate.tokens_usd(usage)
 
 
 def measured(

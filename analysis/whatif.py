@@ -159,7 +159,9 @@ def _after(
     gone = cut.get((used.trial_id, used.role, used.model), {})
     left = {name: getattr(used.usage, name) - gone.get(name, 0.0) for name in BILLED}
     said = {"output_tokens": float(used.usage.output_tokens)}
-    return priced({**_lived(left, change.cache), **said}, rate) + used.lost_usd
+    if (by_time := used.time_usd(rate)) is None:
+        return None
+    return priced({**_lived(left, change.cache), **said}, rate) + by_time + used.lost_usd
 
 
 def _lived(read: Tokens, cache: CacheLife | None) -> Tokens:

@@ -38,7 +38,9 @@ def manifest(
         },
         "max_turns": max_turns,
         "max_turns_of_arm": arm.max_turns(task.id),
-        "prompts_sha256": digest(json.dumps(asdict(bench.catalogue.prompts), sort_keys=True)),
+        "prompts_sha256": digest(
+            json.dumps(asdict(bench.catalogue.prompts.only({arm.prompt})), sort_keys=True)
+        ),
         "card": card.id,
         "rates": {model: asdict(card.rate(model)) for model in arm.models},
         "image": asdict(bench.image),

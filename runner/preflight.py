@@ -17,8 +17,10 @@ def check_prices(arm: Arm, card: RateCard) -> None:
         card.rate(model)
 
 
-def check_seats(arm: Arm) -> None:
+def check_seats(arm: Arm, file: str) -> None:
     """Each seat's provider is known and takes its options; nothing is sent.
+
+    `file` is where the arm is written, for messages.
 
     Raises:
         UsageError: names the provider or the option, and what is allowed.
@@ -28,7 +30,7 @@ def check_seats(arm: Arm) -> None:
         try:
             make_model(seat.provider, seat.model, seat.max_tokens, seat.options, nowhere).close()
         except UsageError as error:
-            raise UsageError(f"{arm.id}.toml, {seat.model}: {error}") from error
+            raise UsageError(f"{file}, {seat.model}: {error}") from error
 
 
 def check_results(settings: Settings) -> None:

@@ -254,9 +254,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All answers. `success` needs every check; missing evidence is a failed check."""
+    """All answers. `success` needs every check; missing evidence is a failed check.
+
+    `notes` is for people and no part of the answer: seconds, why tests failed.
+    """
 
     checks: tuple[Check, ...]
+    notes: JsonObject = field(default_factory=dict, compare=False)
 
     @property
     def success(self) -> bool:

@@ -23,6 +23,7 @@ from runner.image.inputs import (
 from runner.image.standin import ensure_standin
 from runner.image.states import Tree, pristine_tree, starting_tree, tree_digest
 from runner.judge.change import Change, packed
+from runner.judge.solvable import check_solvable
 from runner.models.connection import keys_of
 from runner.players import Opener, Players, Stage, live_connection, opened
 from runner.recording.exchanges import Tape
@@ -30,7 +31,7 @@ from runner.recording.folder import about, create_recording
 from runner.sandbox.container import DockerSandbox, open_sandbox
 from runner.sandbox.engine import Engine, EngineInfo, connect, engine_info
 from runner.sandbox.lacks import check_runtime, lacks
-from runner.sandbox.limits import Limits
+from runner.sandbox.limits import AGENT, JUDGE, Limits
 from runner.sandbox.reaper import reap
 from runner.sidecar.seats import local_seats
 from runner.sidecar.served import (
@@ -110,6 +111,7 @@ def prepare(
     Raises:
         EnvironmentProblem: something is missing, or the image's starting tree is not the one
             the task's folder makes; the message names the fix.
+        UsageError: the task does not fit the repository.
     """
     engine = connect()
     about = engine_info(engine)
@@ -121,6 +123,7 @@ def prepare(
     check_runtime(about, settings.runtime)
     image = image_for(engine, task, image_plan(settings))
     tree = pristine(settings, about.architecture, say)
+    check_solvable(task, tree)
     starting = starting_tree(tree, task)
     if image.labels.get("runner.image.tree") != tree_digest(starting):
         raise EnvironmentProblem(
@@ -141,13 +144,14 @@ def host_lacks(bench: Bench) -> tuple[str, ...]:
 def sandbox(
     bench: Bench, run_id: str, trial_id: str, purpose: str
 ) -> AbstractContextManager[DockerSandbox]:
-    """A fresh container of the task's image."""
+    """A fresh container of the task's image; for the purpose `judge` its tree is the judge's."""
+    limits = sandbox_limits(bench.settings)
     return open_sandbox(
         bench.engine,
         bench.image.id,
         run_id=run_id,
         trial_id=trial_id,
-        limits=sandbox_limits(bench.settings),
+        limits=replace(limits, user=JUDGE if purpose == "judge" else AGENT),
         labels={"runner.purpose": purpose},
     )
 
@@ -184,6 +188,7 @@ def build_world(
         account=shared.account,
         slots=shared.slots,
         stopped=shared.stop,
+        call_deadline_s=settings.call_deadline_s,
     )
 
 

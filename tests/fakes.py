@@ -1,6 +1,7 @@
 """Small stand-ins for what lies outside: a model, a sandbox. Our own code is never replaced."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
@@ -176,6 +177,10 @@ class DictSandbox:
 
     def quiesce(self) -> None:
         self.quiesced = True
+
+    @contextmanager
+    def as_agent(self) -> Iterator["DictSandbox"]:
+        yield self
 
     def entries(self) -> Sequence[TreeEntry]:
         return self.found

@@ -25,7 +25,7 @@ def end(trial_id: str, status: Status = "solved", **detail: object) -> TrialEnde
 class PlayedEngine:
     """A `TrialEngine` whose attempts end as soon as `hold` are in flight, or none can be added."""
 
-    play: Callable[[Attempt], Outcome]
+    play: Callable[[Attempt], Outcome | None]  # None: it goes on
     room: Capacity = field(default_factory=lambda: Capacity(1, 1))
     usd: float = 0.0
     outcomes: "SimpleQueue[Outcome | StopAsked]" = field(default_factory=SimpleQueue)
@@ -44,7 +44,8 @@ class PlayedEngine:
         self.before(attempt)
         self.submitted.append(attempt)
         self.needs.append(need)
-        self.outcomes.put(self.play(attempt))
+        if (outcome := self.play(attempt)) is not None:
+            self.outcomes.put(outcome)
 
     def request_stop(self, reason: str) -> None:
         self.stopped = reason

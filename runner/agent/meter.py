@@ -13,7 +13,7 @@ from functools import partial
 
 from runner.agent.bound import input_bound
 from runner.budget import Account
-from runner.config.rates import RateCard
+from runner.config.rates import RateCard, measured_wh
 from runner.errors import LimitReached, ModelFailure, Stopped
 from runner.events import CallReserved, CallSettled, Record, ToolUsed, Waited
 from runner.models.failures import sent_again
@@ -40,6 +40,7 @@ class Meter:
     clock: Callable[[], float] = time.monotonic
     stopped: Callable[[], str | None] = lambda: None
     call_limit_usd: float | None = None
+    call_s: float = 1200.0  # how long one call can last, its retries with it
     started: float = field(init=False)
     model_s: float = 0.0
     wait_s: float = 0.0  # for earlier attempts at a call, for a place, for money
@@ -73,7 +74,7 @@ class Meter:
             ModelFailure: the call failed; its reserve stays spent if a reply may be lost.
         """
         bound = input_bound(system, messages, tools)
-        worst = self.card.worst_case_usd(model.name, bound, max_tokens)
+        worst = self.card.worst_case_usd(model.name, bound, max_tokens, self.call_s)
         self._check_call(worst)
         ask = partial(model.reply, system, messages, tools)
         for again in range(SEND_AGAIN, -1, -1):
@@ -136,7 +137,7 @@ class Meter:
             took = max(0.0, self.clock() - began - waited(failure.detail))
             self._count(took, failure.detail)
             self._failed(call, failure, took)
-            spent = call.worst if failure.lost else 0.0
+            spent = call.worst if failure.lost else self.card.usd(call.model, Usage(), took)
             raise
         finally:
             self.account.settle(call.worst, spent)
@@ -150,7 +151,7 @@ class Meter:
         """USD; None for a vendor that leaves out a count, for it may bill it all the same."""
         if reply.detail.get("usage_missing"):
             return None
-        return self.card.usd(call.model, reply.usage)
+        return self.card.usd(call.model, reply.usage, reply.latency_s, measured_wh(reply.detail))
 
     @contextmanager
     def place(self, slots: Slots) -> Iterator[None]:

@@ -60,7 +60,7 @@ class TrialDisplay:
                 self._living(PHASES["sandbox"])
 
     def _settled(self, event: CallSettled) -> None:
-        self._usd += self._card.usd(event.model, event.usage)
+        self._usd += self._card.settled_usd(event)
         if event.error:
             self._console.print(Text(f"  {event.role:<12} {event.error}", style="red"))
         self._living("running its tools")

@@ -27,7 +27,7 @@ def dry_run(console: Console, bench: wiring.Bench, arm: Arm, card: RateCard, max
         console.print(shown(result, bench.settings.judge_timeout_s), markup=False)
         tools = list(tool_specs(box, bench, arm))
     console.rule("system prompt of the lead")
-    console.print(Markdown(bench.catalogue.prompts.of(arm.lead_role)))
+    console.print(Markdown(bench.catalogue.prompts.of(arm.lead_role, arm.prompt)))
     if arm.executor:
         console.rule("system prompt of the executor")
         console.print(Markdown(bench.catalogue.prompts.of("executor")))
@@ -63,6 +63,8 @@ def caps(bench: wiring.Bench, arm: Arm, max_turns: int) -> Table:
     if arm.executor:
         table.add_row("turns of the executor, per delegation", str(arm.executor.max_turns))
         table.add_row("characters of its summary", str(arm.executor.summary_chars))
+        if arm.executor.summary_tokens:
+            table.add_row("  which stand for tokens", str(arm.executor.summary_tokens))
     table.add_row("USD", f"{arm.limits.usd:g}")
     table.add_row("seconds", f"{arm.limits.seconds:g}")
     table.add_row("seconds of a bash command", f"{bench.settings.bash_timeout_s:g}")

@@ -159,5 +159,5 @@ def _agrees(row: Row, delegating_arms: Collection[str], card: RateCard) -> bool:
     calls = [e for e in trial_events(row, "", delegating_arms) if isinstance(e, CallSettled)]
     if not {call.model for call in calls} <= card.rates.keys():
         return False
-    usd = sum(card.usd(call.model, call.usage) for call in calls)
+    usd = sum(card.rate(call.model).tokens_usd(call.usage) for call in calls)
     return abs(usd - row.trial.total_cost_usd) <= AGREES_USD

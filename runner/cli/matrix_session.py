@@ -1,7 +1,7 @@
 """A session of `runner matrix`: who runs its attempts, who is shown what, how it is stopped."""
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -12,7 +12,7 @@ from rich.console import Console
 from runner.budget import Account
 from runner.cli.board import MatrixDisplay
 from runner.cluster.extra import engine_class
-from runner.cluster.settle import RemoteRun
+from runner.cluster.settle import RecordAll, RemoteRun
 from runner.config.settings import Settings
 from runner.errors import EnvironmentProblem, OperatorError, SandboxFailure
 from runner.events import Event, Phase, Record, ToolUsed, TrialEnded, Waited
@@ -70,15 +70,19 @@ def session(
     display = MatrixDisplay(console, board)
     upkeep = Upkeep(lambda: bring_up_to_date(what), lambda text: console.print(text, markup=False))
 
+    def record_all(events: Sequence[Event]) -> None:
+        journal.append_all(events)
+        for event in events:
+            display(event)
+            if isinstance(event, TrialEnded):
+                upkeep.due()
+
     def record(event: Event) -> None:
-        journal.append(event)
-        display(event)
-        if isinstance(event, TrialEnded):
-            upkeep.due()
+        record_all((event,))
 
     gate = Gate()
     engine = (
-        cluster_engine(what, order, record, board)
+        cluster_engine(what, order, record_all, board)
         if order.cluster
         else local_engine(what, there, order, accounts, slots, record, gate)
     )
@@ -111,7 +115,7 @@ def local_engine(
     return LocalEngine(order.jobs, what.settings.ollama_slots, trials.run)
 
 
-def cluster_engine(what: Parts, order: Order, record: Record, board: Board) -> TrialEngine:
+def cluster_engine(what: Parts, order: Order, record: RecordAll, board: Board) -> TrialEngine:
     """The workers of a scheduler.
 
     Raises:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from runner.config.loading import chosen
 
-__all__ = ["add", "chosen", "flag", "names", "usd", "whole"]
+__all__ = ["add", "chosen", "flag", "names", "several", "usd", "values", "whole"]
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -44,6 +44,26 @@ def names(text: str) -> tuple[str, ...]:
     if not found:
         raise argparse.ArgumentTypeError(f"'{text}' names nothing")
     return found
+
+
+def several(parser: argparse.ArgumentParser, name: str, *, help: str) -> None:
+    """Declare `--name VALUE`, which may be given more than once; `values` reads it."""
+    variable = name.upper().replace("-", "_")
+    parser.add_argument(
+        f"--{name}",
+        action="append",
+        metavar=variable,
+        help=f"{help}; may be repeated (or {variable} in the environment, with commas between)",
+    )
+
+
+def values(options: argparse.Namespace, name: str) -> tuple[str, ...]:
+    """What was given for an option declared by `several`; the command line wins."""
+    variable = name.upper().replace("-", "_")
+    given = getattr(options, variable.lower())
+    if given is None:
+        given = [part.strip() for part in os.environ.get(variable, "").split(",")]
+    return tuple(dict.fromkeys(part for part in given if part))
 
 
 def flag(parser: argparse.ArgumentParser, name: str, *, help: str) -> None:

@@ -19,7 +19,7 @@ from runner.recording.folder import About, Recording, check_task, find_recording
 from runner.recording.replay import DIFFERS, Replay
 
 # What the recording decides.
-DECIDED = ("arm", "task", "trial", "models", "max_iters", "record")
+DECIDED = ("arm", "arm_file", "task", "trial", "models", "max_iters", "record")
 
 
 @dataclass(frozen=True)

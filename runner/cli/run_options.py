@@ -1,15 +1,25 @@
 """The options that say what a run is made of; `matrix` and `plan` share them."""
 
 import argparse
+from pathlib import Path
 
 from runner.cli import options as opt
+from runner.config.arms import ArmFile, read_arm
 from runner.matrix.selection import Selection
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
     opt.add(parser, "n", help="successes wanted in each cell", read=opt.whole(1), default=3)
-    opt.add(parser, "arms", help="the arms, with commas between; default: all", read=opt.names)
+    opt.add(
+        parser,
+        "arms",
+        help="the arms, with commas between; default: the paper's four and those of --arm-file",
+        read=opt.names,
+    )
+    opt.several(
+        parser, "arm-file", help="a TOML file of an arm of your own, beside those there are"
+    )
     opt.add(parser, "tasks", help="the tasks, with commas between; default: all", read=opt.names)
     opt.add(
         parser,
@@ -39,4 +49,10 @@ def selected(options: argparse.Namespace) -> Selection:
         max_turns=options.max_iters,
         trial_usd=options.trial_budget,
         call_usd=options.call_budget,
+        arm_files=arm_files(options),
     )
+
+
+def arm_files(options: argparse.Namespace) -> tuple[ArmFile, ...]:
+    """The files of --arm-file, read; raises `UsageError` for one that cannot be."""
+    return tuple(read_arm(Path(name)) for name in opt.values(options, "arm-file"))

@@ -3,10 +3,12 @@
 A live trial keeps what was asked and answered, so that it can be run again for nothing.
 
 example: runner trial --arm C --task T3 --models scripted
+         runner trial --arm-file my.toml --task T3
          runner trial --replay live-C-T3-0-1
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -21,7 +23,9 @@ from runner.cli.dry_run import dry_run
 from runner.cli.kinds import badge
 from runner.cli.pulling import pull_screen
 from runner.cli.replay import Asked, from_recording, show_outcome
+from runner.cli.run_options import arm_files
 from runner.cli.summary import show_summary
+from runner.config.arms import ArmFile, arm_of
 from runner.config.settings import Settings, load_settings
 from runner.errors import (
     EXIT_BUDGET,
@@ -29,6 +33,7 @@ from runner.errors import (
     EXIT_NOT_SOLVED,
     EXIT_OK,
     EnvironmentProblem,
+    UsageError,
 )
 from runner.events import Event, TrialEnded
 from runner.ledger.database import sync
@@ -43,6 +48,7 @@ from runner.types import JsonObject
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     opt.add(parser, "arm", help="the arm's id")
+    opt.several(parser, "arm-file", help="a TOML file of an arm of your own; without --arm it runs")
     opt.add(parser, "task", help="the task's id")
     opt.add(parser, "trial", help="the trial's number; default: 0", read=opt.whole(0))
     opt.add(parser, "attempt", help="its attempt; default: the next free", read=opt.whole(1))
@@ -64,14 +70,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Run it, with live progress, and show what it came to."""
-    if not options.replay and not (options.arm and options.task):
-        options.refuse("the following arguments are required: --arm and --task, or --replay")
+    named = options.arm or opt.values(options, "arm-file")
+    if not options.replay and not (named and options.task):
+        options.refuse(
+            "the following arguments are required: --arm and --task, or --replay (--arm-file will "
+            "do for --arm)"
+        )
     given = load_settings()
-    catalogue = load_catalogue(given)
+    files = () if options.replay else arm_files(options)
+    catalogue = load_catalogue(given, files)
     if options.replay:
         asked = from_recording(options, given, catalogue, console)
     else:
-        asked = chosen(options, given, catalogue)
+        asked = chosen(options, given, catalogue, files)
     settings = asked.settings
     bench = wiring.prepare(settings, asked.catalogue, asked.task, console.print)
     if asked.recording:
@@ -101,19 +112,26 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return exit_code(ended)
 
 
-def chosen(options: argparse.Namespace, settings: Settings, catalogue: Catalogue) -> Asked:
-    """What the options ask for.
+def chosen(
+    options: argparse.Namespace,
+    settings: Settings,
+    catalogue: Catalogue,
+    files: Sequence[ArmFile] = (),
+) -> Asked:
+    """What the options ask for; `files` are those of --arm-file, in the catalogue by now.
 
     Raises:
         UsageError: a word or a file is wrong, or a model has no price.
         EnvironmentProblem: live models are asked for and cannot be reached.
     """
-    arm = opt.chosen("arm", options.arm, catalogue.arms)
+    if not options.arm and len(files) > 1:
+        raise UsageError("--arm-file names several arms: say with --arm which of them to run")
+    arm = opt.chosen("arm", options.arm or arm_of(files[0]).id, catalogue.arms)
     task = opt.chosen("task", options.task, catalogue.tasks)
     card = opt.chosen("rate card", settings.card, catalogue.cards)
     players = wiring.Players.read(options.models or "live")
     preflight.check_prices(arm, card)
-    preflight.check_seats(arm)
+    preflight.check_seats(arm, catalogue.file_of(arm.id))
     if players.kind == "live" and not options.dry_run:
         preflight.check_players(arm, wiring.live_connection(settings))
     trial = options.trial or 0

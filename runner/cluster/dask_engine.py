@@ -19,11 +19,18 @@ from distributed import Future
 from runner.cluster.connection import ClusterSettings, Connection, NotBack
 from runner.cluster.facts import plain, versions
 from runner.cluster.keeper import TOPIC
-from runner.cluster.settle import RemoteRun, came_back, never_began, unfit, was_lost
+from runner.cluster.settle import (
+    RecordAll,
+    RemoteRun,
+    came_back,
+    never_began,
+    unfit,
+    was_lost,
+)
 from runner.cluster.wire import BadBundle, Bundle, Order, read_answer, write_order
 from runner.cluster.worker import run_attempt
 from runner.errors import EnvironmentProblem
-from runner.events import Event, Record
+from runner.events import Event
 from runner.ledger.journal_format import from_json
 from runner.matrix.engine import Attempt, Broken, Capacity, Done, Need, Outcome, StopAsked
 
@@ -50,14 +57,14 @@ class DaskEngine:
         self,
         address: str,
         run: RemoteRun,
-        record: Record,
+        record: RecordAll,
         *,
         watch: Watch | None = None,
         settings: ClusterSettings | None = None,
     ) -> None:
         """Connect and wait for the first worker.
 
-        `record` gets all events of a trial when it is back; `watch` gets them as they happen,
+        `record` gets all events of a trial, once it is back; `watch` gets them as they happen,
         for the eye only: some may be missing, and all of them come again through `record`.
 
         Raises:

@@ -1,6 +1,6 @@
 """What goes on record for an attempt that ran elsewhere, was lost, or never began."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from runner.events import (
     CallReserved,
     CallSettled,
     Event,
-    Record,
     TrialEnded,
     TrialStarted,
 )
@@ -20,6 +19,7 @@ from runner.matrix.lock import differences
 from runner.trial.run import now
 from runner.types import JsonObject, ProviderKind, Role, Usage
 
+RecordAll = Callable[[Sequence[Event]], None]  # all of them in one go, in this order
 _SHOWN = 8  # differences named in a message
 
 
@@ -44,7 +44,7 @@ class RemoteRun:
     lead: Callable[[Attempt], tuple[Role, str]]
 
 
-def came_back(run: RemoteRun, record: Record, attempt: Attempt, bundle: Bundle) -> Outcome:
+def came_back(run: RemoteRun, record: RecordAll, attempt: Attempt, bundle: Bundle) -> Outcome:
     """Put a trial that ran elsewhere on record: its files, then its events in their order.
 
     Raises what `record` raises, and `EnvironmentProblem` when the disk refuses a file.
@@ -58,42 +58,44 @@ def came_back(run: RemoteRun, record: Record, attempt: Attempt, bundle: Bundle) 
         ended = _ended(attempt, said, "Broken")
         events = (*events, ended)
     _keep(run.results, bundle.files)
-    for event in events:
-        record(event)
+    record(events)
     if bundle.ran.error is not None:
         return Broken(attempt, EnvironmentProblem(said))
     return Done(attempt, ended, spent_usd(events, run.card))
 
 
-def was_lost(run: RemoteRun, record: Record, attempt: Attempt, reason: str) -> Lost:
+def was_lost(run: RemoteRun, record: RecordAll, attempt: Attempt, reason: str) -> Lost:
     """Put an attempt on record of which nobody knows what it spent.
 
     It counts as one lost call that costs all the attempt might have. Raises what `record` does.
     """
     trial_id = attempt.trial_id
     role, model = run.lead(attempt)
-    record(_started(run, attempt, reason))
-    record(CallReserved(trial_id, 1, 1, role, model, run.cap_usd(attempt)))
-    record(CallSettled(trial_id, 1, 1, role, model, Usage(), 0.0, error=reason, lost=True))
-    record(_ended(attempt, reason, "Lost"))
+    record(
+        (
+            _started(run, attempt, reason),
+            CallReserved(trial_id, 1, 1, role, model, run.cap_usd(attempt)),
+            CallSettled(trial_id, 1, 1, role, model, Usage(), 0.0, error=reason, lost=True),
+            _ended(attempt, reason, "Lost"),
+        )
+    )
     return Lost(attempt, reason)
 
 
 def never_began(
-    run: RemoteRun, record: Record, attempt: Attempt, reason: str, failure: str
+    run: RemoteRun, record: RecordAll, attempt: Attempt, reason: str, failure: str
 ) -> TrialEnded:
     """Put an attempt on record that certainly sent no call: it costs nothing.
 
     Raises what `record` raises.
     """
     ended = _ended(attempt, reason, failure)
-    record(_started(run, attempt, reason))
-    record(ended)
+    record((_started(run, attempt, reason), ended))
     return ended
 
 
 def unfit(
-    run: RemoteRun, record: Record, attempt: Attempt, refused: Refused, facts: JsonObject
+    run: RemoteRun, record: RecordAll, attempt: Attempt, refused: Refused, facts: JsonObject
 ) -> Broken:
     """Put an attempt on record that a worker made of other things refused.
 
@@ -122,7 +124,7 @@ def spent_usd(events: Iterable[Event], card: RateCard) -> float:
                 reserves[event.seq] = event.usd
             case CallSettled() if not event.lost and not event.detail.get("usage_missing"):
                 reserves.pop(event.seq, None)
-                settled += card.usd(event.model, event.usage)
+                settled += card.settled_usd(event)
     return settled + sum(reserves.values())
 
 

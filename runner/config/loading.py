@@ -24,17 +24,34 @@ def load_toml(path: Path, kind: type[T]) -> T:
         UsageError: the file is missing, is not TOML, or has a wrong key or type; the message
             names the file and the key.
     """
+    return parse_toml(read_text(path), str(path), kind)
+
+
+def read_text(path: Path) -> str:
+    """The text of a TOML file; raises `UsageError` when it is missing or no text."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise UsageError(f"{path}: is not valid TOML: {error}") from error
+
+
+def parse_toml(text: str, where: str, kind: type[T]) -> T:
+    """The text of a TOML file as a `kind`; `where` names it in messages.
+
+    Raises:
+        UsageError: as `load_toml` does.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where}: is not valid TOML: {error}") from error
     try:
         # By way of JSON, because strict mode takes JSON arrays for tuples but not TOML lists.
         return TypeAdapter(kind).validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
-        raise UsageError(f"{path}: {explain(error)}") from error
+        raise UsageError(f"{where}: {explain(error)}") from error
 
 
 def explain(error: ValidationError) -> str:

@@ -32,8 +32,21 @@ SELECT
     coalesce(sum(usage.cache_write_1h_tokens) FILTER (NOT lost), 0) AS cache_write_1h_tokens,
     coalesce(sum(usage.cache_read_tokens) FILTER (NOT lost), 0) AS cache_read_tokens,
     -- Rounded, because a sum of floats depends on the order the rows come in.
-    round(coalesce(sum(reserved_usd) FILTER (lost), 0), 9) AS lost_usd
-FROM new_calls
+    round(coalesce(sum(reserved_usd) FILTER (lost), 0), 9) AS lost_usd,
+    -- A price by time is linear too. NULL where the seconds of a call are not known.
+    CASE WHEN coalesce(bool_and(latency_s IS NOT NULL) FILTER (NOT lost), true)
+        THEN round(coalesce(sum(latency_s) FILTER (NOT lost), 0), 9) END AS seconds,
+    round(coalesce(sum(watt_hours) FILTER (NOT lost), 0), 9) AS watt_hours,
+    CASE WHEN coalesce(
+        bool_and(latency_s IS NOT NULL OR watt_hours IS NOT NULL) FILTER (NOT lost), true
+    ) THEN round(coalesce(sum(latency_s) FILTER (NOT lost AND watt_hours IS NULL), 0), 9)
+        END AS unmetered_s
+FROM (
+    SELECT *, CASE WHEN json_type(detail, '$.watt_hours') IN ('DOUBLE', 'UBIGINT', 'BIGINT')
+        AND (detail->>'watt_hours')::DOUBLE >= 0 THEN (detail->>'watt_hours')::DOUBLE
+        END AS watt_hours
+    FROM new_calls
+)
 GROUP BY trial_id, role, model;
 
 INSERT INTO tool_calls BY NAME
@@ -103,7 +116,7 @@ SELECT
 FROM new_lost;
 
 INSERT INTO usage
-SELECT trial_id, '', '', 1, 0, 0, 0, 0, 0, round(usd, 9) FROM new_lost;
+SELECT trial_id, '', '', 1, 0, 0, 0, 0, 0, round(usd, 9), 0, 0, 0 FROM new_lost;
 
 DELETE FROM issued USING new_lost
 WHERE issued.journal = new_lost.journal AND issued.line = new_lost.line;

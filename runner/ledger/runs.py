@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from runner.config.rates import RateCard
+from runner.config.rates import WATT_HOURS, RateCard, measured_wh
 from runner.errors import EnvironmentProblem
 from runner.events import (
     AttemptIssued,
@@ -24,6 +24,7 @@ from runner.ledger.shapes import shape
 from runner.types import JsonObject, ProviderKind, Usage
 
 _NO_MATTER = frozenset({b"ToolUsed", b"Phase", b"Waited", b"CheckDone"})
+_TOLD = (b"usage_missing", WATT_HOURS.encode())  # what a call's `detail` is looked through for
 _KEPT = ("limit", "failure", "kind")  # of a trial's `detail`: the rest is long, trials are many
 
 
@@ -130,7 +131,7 @@ class _Run:
         tokens = (f"usage.{each.name}" for each in fields(Usage))
         self._reserved = shape(CallReserved, "trial_id", "seq", "usd").fullmatch
         self._settled = shape(
-            CallSettled, "trial_id", "seq", "model", *tokens, "lost", "detail"
+            CallSettled, "trial_id", "seq", "model", *tokens, "latency_s", "lost", "detail"
         ).fullmatch
 
     def add_fast(self, kind: bytes, text: bytes) -> bool:
@@ -143,12 +144,14 @@ class _Run:
             self._open[trial_id].reserves[int(seq)] = float(usd)
             return True
         if kind == b"CallSettled" and (found := self._settled(text)):
-            trial_id, seq, model, *tokens, lost, detail = found.groups()
-            unknown = lost == b"true" or (
-                b"usage_missing" in detail and _missing(json.loads(detail))
-            )
-            usage = Usage(*map(int, tokens))
-            self._settle(self._open[trial_id], int(seq), json.loads(model), usage, unknown)
+            trial_id, seq, model, *tokens, took, lost, text_of = found.groups()
+            told = any(word in text_of for word in _TOLD)
+            detail: JsonObject = json.loads(text_of) if told else {}
+            attempt = self._open[trial_id]
+            if lost != b"true" and not _missing(detail):  # else its reserve stays
+                seconds = None if took == b"null" else float(took)
+                used = (Usage(*map(int, tokens)), seconds, measured_wh(detail))
+                self._settle(attempt, int(seq), self._card.usd(json.loads(model), *used))
             return True
         return False
 
@@ -159,8 +162,8 @@ class _Run:
                 self._open[_key(event.trial_id)].reserves[event.seq] = event.usd
             case CallSettled():
                 attempt = self._open[_key(event.trial_id)]
-                unknown = event.lost or _missing(event.detail)
-                self._settle(attempt, event.seq, event.model, event.usage, unknown)
+                if not (event.lost or _missing(event.detail)):  # else its reserve stays
+                    self._settle(attempt, event.seq, self._card.settled_usd(event))
             case AttemptIssued() | TrialStarted():
                 self._begin(event)
             case TrialEnded():
@@ -185,11 +188,9 @@ class _Run:
             attempt.began = True
             self._open[_key(event.trial_id)] = attempt
 
-    def _settle(self, attempt: _Attempt, seq: int, model: str, usage: Usage, unknown: bool) -> None:
-        if unknown:
-            return  # its reserve stays
+    def _settle(self, attempt: _Attempt, seq: int, usd: float) -> None:
         attempt.reserves.pop(seq, None)
-        attempt.settled_usd += self._card.usd(model, usage)
+        attempt.settled_usd += usd
 
     def record(self, started: RunStarted) -> RunRecord:
         """All that came in."""

@@ -88,7 +88,10 @@ CREATE TABLE usage (
     cache_write_5m_tokens BIGINT NOT NULL,
     cache_write_1h_tokens BIGINT NOT NULL,
     cache_read_tokens     BIGINT NOT NULL,
-    lost_usd              DOUBLE NOT NULL
+    lost_usd              DOUBLE NOT NULL,
+    seconds               DOUBLE,
+    watt_hours            DOUBLE NOT NULL,
+    unmetered_s           DOUBLE
 );
 
 -- Attempts that money was set aside for as a whole and that have no end yet.
@@ -136,7 +139,10 @@ CREATE TABLE rates (
     output         DOUBLE NOT NULL,
     cache_write_5m DOUBLE NOT NULL,
     cache_write_1h DOUBLE NOT NULL,
-    cache_read     DOUBLE NOT NULL
+    cache_read     DOUBLE NOT NULL,
+    gpu_hour       DOUBLE NOT NULL,
+    kwh            DOUBLE NOT NULL,
+    watts          DOUBLE NOT NULL
 );
 
 -- 95 % bootstrap intervals of a median, by the values themselves: a cell whose values changed

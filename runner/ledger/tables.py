@@ -13,7 +13,7 @@ from runner.errors import EnvironmentProblem
 from runner.ledger.duck import REBUILD
 from runner.ledger.intervals import FEWEST, median_interval
 
-SCHEMA = 2
+SCHEMA = 3
 Row = Mapping[str, object]
 
 
@@ -108,7 +108,8 @@ def has_rates(connection: duckdb.DuckDBPyConnection, cards: Mapping[str, RateCar
     """Whether the file has exactly these prices for these cards."""
     found = connection.execute(
         "SELECT card, as_of::VARCHAR, source, model, input, output, cache_write_5m, "
-        "cache_write_1h, cache_read FROM rates WHERE card IN (SELECT unnest(?))",
+        "cache_write_1h, cache_read, gpu_hour, kwh, watts FROM rates "
+        "WHERE card IN (SELECT unnest(?))",
         [list(cards)],
     ).fetchall()
     return set(found) == {tuple(row.values()) for row in rate_rows(cards)}

@@ -13,7 +13,14 @@ SELECT
             + usage.cache_write_5m_tokens * rates.cache_write_5m
             + usage.cache_write_1h_tokens * rates.cache_write_1h
             + usage.cache_read_tokens * rates.cache_read
-        ) / 1e6 + usage.lost_usd, 9)
+        ) / 1e6
+            -- By time, where the model has such a price: then NULL if the time is not known.
+            + CASE WHEN rates.gpu_hour > 0
+                THEN usage.seconds / 3600 * rates.gpu_hour ELSE 0 END
+            + CASE WHEN rates.kwh > 0
+                THEN (usage.watt_hours + usage.unmetered_s / 3600 * rates.watts) / 1000 * rates.kwh
+                ELSE 0 END
+            + usage.lost_usd, 9)
         WHEN usage.model = '' THEN usage.lost_usd
     END AS usd,
     usage.lost_usd

@@ -78,7 +78,7 @@ class Flight:
             self.spent += reserve.usd if reserve else 0.0
             return
         try:
-            self.spent += self.card.usd(event.model, event.usage)
+            self.spent += self.card.settled_usd(event)
         except UsageError:  # a display does not end a run: the worst case stands in
             self.spent += reserve.usd if reserve else 0.0
 

@@ -49,7 +49,7 @@ def run_lock(
         "arms": {arm.id: asdict(arm) for arm in arms.values()},
         "max_turns": dict(max_turns),
         "tasks": {task: files_digest(each.task.folder) for task, each in benches.items()},
-        "prompts": asdict(bench.catalogue.prompts),
+        "prompts": asdict(bench.catalogue.prompts.only({arm.prompt for arm in arms.values()})),
         "images": {task: image_key(each.image) for task, each in benches.items()},
         "card": {"id": card.id, **{model: asdict(card.rate(model)) for model in sorted(models)}},
         "code": files_digest(ROOT / "runner"),

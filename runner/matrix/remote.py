@@ -1,7 +1,8 @@
 """Attempts of a run on another machine: what a worker of a cluster finds and runs at its place.
 
-The worker is told names only. It reads its own arms, tasks and prompts, uses its own engine,
-images and keys, and compares the lock of what it found with the driver's before anything runs.
+The worker is told names, and arms that lie in no folder of arms. It reads its own arms, tasks
+and prompts, uses its own engine, images and keys, and compares the lock of what it found with the
+driver's before anything runs.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from runner import wiring
 from runner.budget import Account
+from runner.config.arms import ArmFile
 from runner.config.settings import load_settings
 from runner.events import Record
 from runner.matrix.attempts import Trials
@@ -72,6 +74,8 @@ def run_here(
 def _found(work: str) -> tuple[Parts, Benches]:
     """What the names stand for here: looked up once in a worker's life for each run."""
     told = json.loads(work)
-    selection = Selection(**{**told, "arms": tuple(told["arms"]), "tasks": tuple(told["tasks"])})
+    lists = {name: tuple(told[name]) for name in ("arms", "tasks")}
+    files = tuple(ArmFile(**each) for each in told["arm_files"])
+    selection = Selection(**{**told, **lists, "arm_files": files})
     what = parts(selection, load_settings())
     return what, benches(what, lambda _line: None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from runner import preflight, wiring
 from runner.catalogue import Catalogue, load_catalogue
-from runner.config.arms import Arm
+from runner.config.arms import Arm, ArmFile, arm_of
 from runner.config.loading import chosen
 from runner.config.rates import RateCard
 from runner.config.settings import Settings
@@ -23,7 +23,8 @@ from runner.types import JsonObject
 class Selection:
     """The question: which arms on which tasks, played by whom, sampled how; money in USD.
 
-    Empty `arms` or `tasks` are all there are; `max_turns` None leaves each arm its own cap.
+    Empty `arms` are those that run by default and those of `arm_files`, which are told whole;
+    empty `tasks` are all there are. `max_turns` None leaves each arm its own cap.
     """
 
     arms: tuple[str, ...]
@@ -35,6 +36,7 @@ class Selection:
     max_turns: int | None = None
     trial_usd: float | None = None
     call_usd: float | None = None
+    arm_files: tuple[ArmFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,14 @@ class Parts:
 
 def parts(selection: Selection, settings: Settings) -> Parts:
     """Look the names up; raises `UsageError` naming what is unknown, or wrong in a file."""
-    catalogue = load_catalogue(settings)
+    catalogue = load_catalogue(settings, selection.arm_files)
+    added = (arm_of(file).id for file in selection.arm_files)
+    names = selection.arms or tuple(dict.fromkeys((*catalogue.default_arms, *added)))
     arms = {
         name: with_limits(
             chosen("arm", name, catalogue.arms), selection.trial_usd, selection.call_usd
         )
-        for name in selection.arms or catalogue.arms
+        for name in names
     }
     tasks = [
         chosen("task", name, catalogue.tasks).id for name in selection.tasks or catalogue.tasks
@@ -65,7 +69,7 @@ def parts(selection: Selection, settings: Settings) -> Parts:
     card = chosen("rate card", settings.card, catalogue.cards)
     for arm in arms.values():
         preflight.check_prices(arm, card)
-        preflight.check_seats(arm)
+        preflight.check_seats(arm, catalogue.file_of(arm.id))
     cells = tuple(Cell(arm, task) for arm in arms for task in tasks)
     return Parts(
         settings,

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +130,7 @@ def recording(folder: Path) -> None:
         events += call(name, seq, Usage(1000, 100, 2000, 0, 5000))
         events += [tool(name, seq, "bash", 40)] * 2
     events.append(ended(name))
-    for kind, keep in (("one write each", True), ("thrown away", False)):
+    for kind, keep in (("written", True), ("thrown away", False)):
         wall, processor = [], []
         for turn in range(BUNDLES):
             data = write_bundle(Ran(name, "host"), events, folder / "nothing")
@@ -139,7 +139,7 @@ def recording(folder: Path) -> None:
                 began = time.perf_counter()
                 bundle = read_answer(data, name)
                 assert isinstance(bundle, Bundle)
-                came_back(a_run(folder), journal.append if keep else ignore, attempt, bundle)
+                came_back(a_run(folder), journal.append_all if keep else ignore, attempt, bundle)
                 wall.append(time.perf_counter() - began)
             processor.append(spent[0])
         say(
@@ -148,7 +148,7 @@ def recording(folder: Path) -> None:
         )
 
 
-def ignore(event: Event) -> None:
+def ignore(events: Sequence[Event]) -> None:
     """Not on record."""
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,9 +168,9 @@ def trip(
     with Journal.create(folder / "journal" / "r1.jsonl") as journal:
         journal.append(RunStarted("r1", "scripted", {}, "2026-11-23T10:00:00Z"))
 
-        def record(event: Event) -> None:
+        def record(events: Sequence[Event]) -> None:
             hold.wait(PATIENCE_S)
-            journal.append(event)
+            journal.append_all(events)
 
         watch = seen.append if watched else None
         engine = DaskEngine(place.address, run, record, watch=watch, settings=settings)

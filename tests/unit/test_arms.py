@@ -1,12 +1,14 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runner.catalogue import load_prompts
-from runner.config.arms import Arm, load_arm, load_arms
+from runner.catalogue import load_catalogue, load_prompts
+from runner.config.arms import Arm, load_arm, load_arms, read_arm, with_files
 from runner.config.rates import load_cards
-from runner.config.settings import ROOT
+from runner.config.settings import ROOT, Settings
 from runner.errors import UsageError
+from runner.preflight import check_prices, check_seats
 
 SHIPPED = ROOT / "runner" / "arms"
 
@@ -56,6 +58,26 @@ WRONG = {
     "a limit without end": ("[lead]", "[limits]\nusd = inf\n\n[lead]", "limits.usd"),
     "a limit of nothing": ("[lead]", "[limits]\nseconds = 0\n\n[lead]", "limits.seconds"),
     "a misspelt limit": ("[lead]", "[limits]\nusdollar = 1\n\n[lead]", "limits.usdollar"),
+    "an id that is no file's name": ('id = "X"', 'id = "../X"', "key 'id'"),
+    "an id with a comma": ('id = "X"', 'id = "X,Y"', "key 'id'"),
+    "an id of nothing": ('id = "X"', 'id = ""', "key 'id'"),
+    "a model of nothing": ('model = "n"', 'model = ""', "executor.model"),
+    "a provider that is no text": ('provider = "ollama"', "provider = 1", "executor.provider"),
+    "a bound given twice": (
+        "summary_chars = 100",
+        "summary_chars = 100\nsummary_tokens = 30",
+        "both summary_chars and summary_tokens",
+    ),
+    "no bound": ("summary_chars = 100\n", "", "needs a key summary_chars"),
+    "a bound of no token": ("summary_chars = 100", "summary_tokens = 0", "summary_tokens"),
+    "no turn of the executor": (
+        "summary_chars = 100",
+        "summary_chars = 100\nmax_turns = 0",
+        "executor.max_turns",
+    ),
+    "a reply of no token": ('model = "m"', 'model = "m"\nmax_tokens = 0', "lead.max_tokens"),
+    "default as text": ('title = "Made up"', 'title = "Made up"\ndefault = "no"', "'default'"),
+    "a prompt of nothing": ('title = "Made up"', 'title = "Made up"\nprompt = ""', "'prompt'"),
     "no TOML": ("[lead]", "[lead", "not valid TOML"),
     "a key twice": ('title = "Made up"', 'title = "a"\ntitle = "b"', "not valid TOML"),
 }
@@ -120,9 +142,77 @@ def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
     }
 
 
+def test_a_bound_in_tokens_is_three_characters_a_token_and_both_are_on_record(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path, GOOD.replace("summary_chars = 100", "summary_tokens = 300"))
+    seat = load_arm(path).executor
+    assert seat is not None
+    assert (seat.summary_tokens, seat.summary_chars) == (300, 900)
+
+
 def test_an_arm_without_executor_is_solo(tmp_path: Path) -> None:
     arm = load_arm(written(tmp_path, GOOD[: GOOD.index("[executor]")]))
     assert (arm.lead_role, arm.executor, arm.models) == ("solo", None, ("m",))
+
+
+# ---- arms from other files ---------------------------------------------------------------
+
+
+def test_a_file_with_the_id_of_another_arm_is_refused(tmp_path: Path) -> None:
+    arms = load_arms(SHIPPED)
+    for name in ("A", "E"):
+        file = read_arm(written(tmp_path, GOOD.replace('id = "X"', f'id = "{name}"'), "my.toml"))
+        with pytest.raises(UsageError, match=rf"my\.toml: key 'id': .* arm '{name}' already"):
+            with_files(arms, [file])
+
+
+def test_two_files_with_one_id_are_refused(tmp_path: Path) -> None:
+    files = [
+        read_arm(written(tmp_path, GOOD, "one.toml")),
+        read_arm(written(tmp_path, GOOD.replace("default = 5", "default = 6"), "two.toml")),
+    ]
+    with pytest.raises(UsageError, match=r"two\.toml: key 'id'"):
+        with_files({}, files)
+
+
+def test_the_very_file_of_an_arm_that_is_there_adds_nothing() -> None:
+    arms = load_arms(SHIPPED)
+    assert with_files(arms, [read_arm(SHIPPED / "E.toml")]) == arms
+
+
+def test_a_file_may_have_any_name(tmp_path: Path) -> None:
+    found = with_files(load_arms(SHIPPED), [read_arm(written(tmp_path, GOOD, "my own.toml"))])
+    assert found["X"] == load_arm(tmp_path / "my own.toml")
+
+
+def test_a_prompt_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    file = read_arm(written(tmp_path, GOOD.replace("turns =", 'prompt = "boss"\nturns =', 1)))
+    with pytest.raises(UsageError, match=r"X\.toml: key 'prompt': .*boss\.md.*orchestrator-symm"):
+        load_catalogue(Settings(), [file])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('provider = "ollama"', 'provider = "olama"', "unknown provider 'olama'; known: anthropic"),
+        ("num_ctx = 4096", "num_ctz = 4096", "num_ctz"),
+        ("num_ctx = 4096\n", "", "num_ctx"),
+    ],
+)
+def test_a_seat_that_nobody_can_take_is_named(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    text = GOOD.replace('note = "x"\n', "").replace(old, new)
+    with pytest.raises(UsageError, match=r"X\.toml, n: ") as caught:
+        check_seats(load_arm(written(tmp_path, text)), "X.toml")
+    assert told in str(caught.value)
+
+
+def test_a_model_without_a_price_is_named_with_what_to_add_where(tmp_path: Path) -> None:
+    card = load_cards(ROOT / "runner" / "rates")["list-2026-11"]
+    with pytest.raises(UsageError, match=r'list-2026-11\.toml: .*\[rates\."m"\]'):
+        check_prices(load_arm(written(tmp_path, GOOD)), card)
 
 
 # ---- the shipped arms --------------------------------------------------------------------
@@ -146,6 +236,9 @@ def shipped() -> dict[str, Arm]:
             1500,
         ),
         ("D", ("claude-haiku-4-5-20251001",), "solo", (100, 120, 80), None),
+        ("B-bounded", ("claude-opus-4-7", "qwen3.5:9b"), "orchestrator", (80, 60, 60), 900),
+        ("B-symmetric", ("claude-opus-4-7", "qwen3.5:9b"), "orchestrator", (80, 60, 60), 4000),
+        ("E", ("qwen3.5:9b",), "solo", (100, 120, 80), None),
     ],
 )
 def test_the_arms_are_the_experiments(
@@ -164,8 +257,21 @@ def test_the_arms_are_the_experiments(
         assert (found.executor.max_turns, found.executor.summary_chars) == (20, summary)
 
 
-def test_there_are_four_arms(shipped: dict[str, Arm]) -> None:
-    assert list(shipped) == ["A", "B", "C", "D"]
+def test_the_papers_four_arms_run_unasked_and_the_others_when_named(
+    shipped: dict[str, Arm],
+) -> None:
+    assert load_catalogue(Settings()).default_arms == ("A", "B", "C", "D")
+    assert set(shipped) == {"A", "B", "C", "D", "B-bounded", "B-symmetric", "E"}
+
+
+def test_the_variants_of_b_differ_from_it_in_one_thing_each(shipped: dict[str, Arm]) -> None:
+    b, bounded, symmetric, alone = (shipped[n] for n in ("B", "B-bounded", "B-symmetric", "E"))
+    assert b.executor is not None
+    named = {"id": b.id, "title": b.title, "default": True}
+    seat = replace(b.executor, summary_chars=900, summary_tokens=300)
+    assert replace(bounded, **named) == replace(b, executor=seat)
+    assert replace(symmetric, **named) == replace(b, prompt="orchestrator-symmetric")
+    assert (alone.lead, alone.turns) == (b.executor.seat, shipped["D"].turns)
 
 
 def test_every_model_of_an_arm_has_a_price_on_every_card(shipped: dict[str, Arm]) -> None:
@@ -196,6 +302,21 @@ def test_only_the_orchestrator_is_told_of_delegation() -> None:
     prompts = load_prompts(ROOT / "runner" / "prompts")
     assert "delegate_to_executor" in prompts.orchestrator
     assert "delegate" not in prompts.solo + prompts.executor
+
+
+def test_an_arms_own_prompt_takes_the_place_of_its_roles() -> None:
+    prompts = load_prompts(ROOT / "runner" / "prompts")
+    own = prompts.of("orchestrator", "orchestrator-symmetric")
+    common = prompts.orchestrator.partition("\n# Your role: ")[0]
+    assert own.startswith(f"{common}\n# Your role: you lead, and edit or delegate")
+    assert all(word in own for word in ("delegate_to_executor", "DONE", "BLOCKED: "))
+    assert prompts.of("orchestrator") == prompts.orchestrator != own
+
+
+def test_a_prompt_that_no_arm_of_a_run_names_is_not_on_its_record() -> None:
+    prompts = load_prompts(ROOT / "runner" / "prompts")
+    assert prompts.only({None}).further == {}
+    assert list(prompts.only({"orchestrator-symmetric"}).further) == ["orchestrator-symmetric"]
 
 
 def test_a_missing_prompt_is_named(tmp_path: Path) -> None:

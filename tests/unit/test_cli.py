@@ -57,7 +57,7 @@ def test_each_command_has_help_with_an_example_and_the_exit_codes(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["trial", "--arm", "Z", "--task", "T3"], "unknown arm 'Z'; there are: A, B, C, D"),
+        (["trial", "--arm", "Z", "--task", "T3"], "unknown arm 'Z'; there are: A, B, B-bounded, "),
         (["trial", "--arm", "A", "--task", "T9"], "unknown task 'T9'; there are: T1, T2, T3"),
         (trial("--models", "dead"), "say live, scripted"),
         (trial("--models", "scripted:genius"), "unknown persona 'genius'"),
