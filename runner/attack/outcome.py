@@ -31,6 +31,16 @@ class Outcome:
         return self.naive.won and not self.ours.won
 
 
+@dataclass(frozen=True)
+class ProbeResult:
+    """One thing that must hold of our containers: what was looked at, whether it held, and what
+    was said."""
+
+    name: str
+    held: bool
+    said: str
+
+
 @dataclass
 class Played:
     """What the agent saw and what its commands came to, while an attack is played."""
