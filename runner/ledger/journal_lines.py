@@ -14,9 +14,9 @@ from runner.errors import EnvironmentProblem
 
 _CHUNK = 1 << 16  # bytes read at a time: they and what is made of them stay in the cache
 _LOOK_BACK = 4096  # bytes
-_LINE = r'(?m:^)\{"n":([1-9][0-9]*+),"crc":"([0-9a-f]{8})","event":(%s)\}\n'
+_LINE = r'(?m:^)\{"n":([1-9][0-9]{0,17}),"crc":"([0-9a-f]{8})","event":(%s)\}\n'
 _AROUND = len('{"n":,"crc":"00000000","event":}\n')
-ANY = r"\{.*\}"  # the pattern of a text about which nothing shall be known
+ANY = r".*"  # the pattern of a text about which nothing shall be known
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class JournalLines:
             if broken:
                 raise self._damaged()
             end = self.offset + len(chunk)
-            for found in find(chunk):
+            for found in _without_gaps(find(chunk), chunk):
                 if int(found[0]) != self.lines + 1 or int(found[1], 16) != crc32(found[2]):
                     break
                 self.lines += 1
@@ -112,6 +112,19 @@ class JournalLines:
             f"journal {self.path} is damaged at line {self.lines + 1}: restore the file from a "
             "copy, or move it away and rebuild the database without it (runner status --rebuild)"
         )
+
+
+def _without_gaps(found: list[tuple[bytes, ...]], chunk: bytes) -> list[tuple[bytes, ...]]:
+    """Those of a chunk's lines that stand before the first thing that is none."""
+    if len(found) == chunk.count(b"\n"):
+        return found
+    place = 0
+    for number, each in enumerate(found):
+        text = b'{"n":%s,"crc":"%s","event":%s}\n' % each[:3]
+        if not chunk.startswith(text, place):
+            return found[:number]
+        place += len(text)
+    return found
 
 
 def crc_before(path: Path, place: Place) -> int:

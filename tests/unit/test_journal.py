@@ -173,6 +173,27 @@ def test_a_damaged_journal_is_not_resumed_and_not_touched(path: Path) -> None:
     assert path.read_bytes() == data
 
 
+@pytest.mark.parametrize("more", [b"\n", b"x\n", b'{"n":' + b"9" * 5000 + b"}\n"], ids=len)
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_line_too_many_is_damage_though_all_others_are_whole(
+    path: Path, more: bytes, at: int
+) -> None:
+    lines = written(path).splitlines(keepends=True)
+    data = b"".join([*lines[:at], more, *lines[at:]])
+    path.write_bytes(data)
+    with pytest.raises(EnvironmentProblem, match=f"damaged at line {at + 1}"):
+        Journal.resume(path)
+    assert path.read_bytes() == data
+
+
+def test_a_line_too_many_at_the_end_was_never_confirmed(path: Path) -> None:
+    data = written(path)
+    path.write_bytes(data + b"x\n")
+    assert read_journal(path).torn == b"x\n"
+    Journal.resume(path).close()
+    assert path.read_bytes().startswith(data + b'{"n":5,')
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_what_ctrl_c_left_behind_is_settled_by_the_next_append(path: Path, whole: bool) -> None:
     left = line(2, to_json(RESERVED))
