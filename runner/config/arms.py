@@ -194,7 +194,7 @@ def load_arms(folder: Path) -> dict[str, Arm]:
         UsageError: there is no arm, or one of them is wrong.
     """
     arms = {}
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
         arm = load_arm(path)
         if arm.id != path.stem:
             raise UsageError(f"{path}: id '{arm.id}' is not the file's name")

@@ -85,13 +85,16 @@ def _database(facts: Facts) -> Finding:
 
 
 def _arms_with(facts: Facts, provider: str) -> str:
-    """`live trials of arms A, B`: those with a seat that this provider serves."""
-    ids = [
-        arm.id
+    """`live trials of arms A, B (E when named)`: those with a seat that this provider serves."""
+    served = [
+        arm
         for arm in facts.arms.values()
         if provider in (arm.lead.provider, arm.executor.provider if arm.executor else None)
     ]
-    return f"live trials of arm{'s' if len(ids) > 1 else ''} {', '.join(ids)}"
+    unasked = ", ".join(arm.id for arm in served if arm.default)
+    named = ", ".join(arm.id for arm in served if not arm.default)
+    said = f"arm{'s' if ',' in unasked else ''} {unasked}" if unasked else "arms"
+    return f"live trials of {said}{f' ({named} when named)' if named else ''}"
 
 
 def _key(facts: Facts) -> Finding:
