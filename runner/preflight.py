@@ -18,7 +18,9 @@ def check_prices(arm: Arm, card: RateCard) -> None:
 
 
 def check_seats(arm: Arm, file: str) -> None:
-    """Each seat's provider is known and takes its options; nothing is sent.
+    """Each seat's provider is known, takes its options and has those that must be explicit.
+
+    Nothing is sent.
 
     `file` is where the arm is written, for messages.
 
@@ -31,6 +33,12 @@ def check_seats(arm: Arm, file: str) -> None:
             make_model(seat.provider, seat.model, seat.max_tokens, seat.options, nowhere).close()
         except UsageError as error:
             raise UsageError(f"{file}, {seat.model}: {error}") from error
+        if left := [each for each in PROVIDERS[seat.provider].explicit if each not in seat.options]:
+            raise UsageError(
+                f"{file}, {seat.model}: options lack {', '.join(left)}: they must be given, since "
+                "the server's own would differ from machine to machine (runner/arms/B.toml has "
+                "them all)"
+            )
 
 
 def check_results(settings: Settings) -> None:

@@ -17,16 +17,18 @@ class Provider:
 
     `build(model, max_tokens, options, connection)` makes a model and sends nothing;
     `unreachable(model, connection)` asks, spending nothing, and says in one sentence why the
-    model cannot be used, or None.
+    model cannot be used, or None. `explicit` are the options that an arm's file must give: left
+    to the server they would be another's choice, and on nobody's record.
     """
 
     build: Callable[[str, int, Options, Connection], OpenModel]
     unreachable: Callable[[str, Connection], str | None]
+    explicit: tuple[str, ...] = ()
 
 
 PROVIDERS: Mapping[str, Provider] = {
     "anthropic": Provider(anthropic_messages.build, reach.anthropic_unreachable),
-    "ollama": Provider(ollama_chat.build, reach.ollama_unreachable),
+    "ollama": Provider(ollama_chat.build, reach.ollama_unreachable, ollama_chat.EXPLICIT),
 }
 
 

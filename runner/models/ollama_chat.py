@@ -32,6 +32,8 @@ _OPTIONS: Kinds = {
     "num_thread": (int,),
 }
 
+EXPLICIT = ("num_ctx", "temperature", "seed", "think")
+
 
 @dataclass(frozen=True)
 class OllamaSettings:

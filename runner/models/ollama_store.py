@@ -4,7 +4,7 @@ Through the vendor's client, whose errors end here.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -187,16 +187,18 @@ def _pull_failure(host: str, model: str, said: str) -> str:
     )
 
 
-def load_model(host: str, model: str, num_ctx: int | None, keep_alive: str | None) -> float:
-    """Have a model in memory with a context of `num_ctx` tokens; gives the seconds it took.
+def load_model(
+    host: str, model: str, options: Mapping[str, object], keep_alive: str | None
+) -> float:
+    """Have a model in memory, loaded with these options; gives the seconds it took.
 
     Raises:
         EnvironmentProblem: there is no memory for it, or the server broke off.
     """
-    options = {} if num_ctx is None else {"num_ctx": num_ctx}
     began = time.monotonic()
-    with _asking(host, LOAD_WAIT_S, f"load {model} with a context of {num_ctx} tokens") as client:
-        client.chat(model, [], options=options, keep_alive=keep_alive)
+    size = options.get("num_ctx", "the server's own number of")
+    with _asking(host, LOAD_WAIT_S, f"load {model} with a context of {size} tokens") as client:
+        client.chat(model, [], options=dict(options), keep_alive=keep_alive)
     return time.monotonic() - began
 
 

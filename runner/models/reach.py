@@ -8,7 +8,8 @@ import httpx2
 import ollama
 
 from runner.models import anthropic_client, ollama_client
-from runner.models.connection import Connection
+from runner.models.connection import Connection, shown_address
+from runner.models.ollama_store import same
 
 _WAIT_S = 10.0
 
@@ -43,10 +44,10 @@ def anthropic_unreachable(model: str, connection: Connection) -> str | None:
 
 def ollama_unreachable(model: str, connection: Connection) -> str | None:
     """Why `model` cannot be had from the Ollama server, with the fix; None when it can."""
-    host = connection.ollama_host
+    host = shown_address(connection.ollama_host)
     try:
-        with ollama_client.open_client(host, _WAIT_S) as client:
-            names = {entry.model for entry in client.list().models}
+        with ollama_client.open_client(connection.ollama_host, _WAIT_S) as client:
+            names = [entry.model for entry in client.list().models]
     except (ConnectionError, httpx.HTTPError, httpx.InvalidURL, ollama.ResponseError) as error:
         return (
             f"no Ollama server answers at {host} ({error}): start one (`ollama serve`) or set "
@@ -54,6 +55,6 @@ def ollama_unreachable(model: str, connection: Connection) -> str | None:
         )
     except (ValueError, TypeError, AttributeError) as error:
         return f"what answers at {host} is no Ollama server ({error}): set OLLAMA_HOST"
-    if model not in names:
+    if not any(same(name, model) for name in names):
         return f"the Ollama server at {host} has no model {model}: run `ollama pull {model}`"
     return None

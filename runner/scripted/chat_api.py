@@ -92,7 +92,7 @@ def prompt_tokens(body: JsonDict) -> int:
 
 
 def answer(turn: Turn, body: JsonDict, latency_s: float) -> HttpAnswer:
-    """The turn as the server answers it; `latency_s` is what the durations add up to."""
+    """The turn as the server answers it; its durations add up to `latency_s`, or to 1 ms."""
     model = str(body["model"])
     message: JsonDict = {"role": "assistant", "content": turn.text}
     if turn.asks:
@@ -100,7 +100,7 @@ def answer(turn: Turn, body: JsonDict, latency_s: float) -> HttpAnswer:
             {"function": {"name": ask.name, "arguments": ask.arguments}} for ask in turn.asks
         ]
     asked = sum(estimate(f"{ask.name} {json.dumps(ask.arguments)}", model) for ask in turn.asks)
-    nanoseconds = int(latency_s * 1e9)
+    nanoseconds = int(max(latency_s, 0.001) * 1e9)  # no server answers in no time
     return HttpAnswer(
         200,
         {

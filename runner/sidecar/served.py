@@ -29,7 +29,7 @@ from runner.sidecar import container
 from runner.sidecar.container import Recipe, Sidecar
 from runner.sidecar.digests import Kind, check_digest
 from runner.sidecar.engine import image_digest, pull_image
-from runner.sidecar.seats import LocalSeat
+from runner.sidecar.seats import LocalSeat, check_able
 from runner.types import JsonObject
 
 NAME = "runner-ollama"
@@ -100,6 +100,7 @@ def serve_given(host: str, seats: Sequence[LocalSeat], results: Path, pins: Pins
                 f"there with `ollama pull {seat.model}`"
             )
         check_digest(results, "model", seat.model, facts.digest, _pin(pins, seat.model))
+        check_able(seat, facts)
         models.append(facts)
     return Served("given", host, version, tuple(models))
 
@@ -159,7 +160,7 @@ def warmed(served: Served, seats: Sequence[LocalSeat]) -> Served:
                 f"{now.digest if now else 'gone'}: results of two must not be mixed"
             )
     took = {
-        seat.model: load_model(served.host, seat.model, seat.num_ctx, seat.keep_alive)
+        seat.model: load_model(served.host, seat.model, seat.loading, seat.keep_alive)
         for seat in seats
     }
     warm = {}
@@ -220,6 +221,7 @@ def _with_models(
             raise EnvironmentProblem(f"{there.name} took {seat.model} but does not show it")
         pinned = _pin(pins, seat.model) if pins else None
         check_digest(results, kind, seat.model, facts.digest, pinned)
+        check_able(seat, facts)
         models.append(facts)
     place: Literal["sidecar", "standin"] = "standin" if there.kind == "standin" else "sidecar"
     version = server_version(there.host)

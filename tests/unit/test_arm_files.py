@@ -32,6 +32,9 @@ model = "qwen3.5:9b"
 summary_tokens = 200
 [executor.options]
 num_ctx = 32768
+temperature = 0.6
+seed = 7
+think = false
 """
 SELECTION = Selection(arms=(), tasks=("T3",), models="scripted", n=1, fixed=True, seed=1)
 

@@ -30,6 +30,7 @@ summary_chars = 100
 think = false
 num_ctx = 4096
 temperature = 1.0
+seed = 1
 note = "x"
 """
 
@@ -138,6 +139,7 @@ def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
         "think": (bool, False),
         "num_ctx": (int, 4096),
         "temperature": (float, 1.0),
+        "seed": (int, 1),
         "note": (str, "x"),
     }
 
@@ -198,6 +200,8 @@ def test_a_prompt_that_is_not_there_is_named_with_those_that_are(tmp_path: Path)
         ('provider = "ollama"', 'provider = "olama"', "unknown provider 'olama'; known: anthropic"),
         ("num_ctx = 4096", "num_ctz = 4096", "num_ctz"),
         ("num_ctx = 4096\n", "", "num_ctx"),
+        ("temperature = 1.0\nseed = 1\n", "", "options lack temperature, seed: they must be given"),
+        ("think = false\n", "", "options lack think"),
     ],
 )
 def test_a_seat_that_nobody_can_take_is_named(
