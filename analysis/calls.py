@@ -17,6 +17,7 @@ TOKEN_CLASSES = tuple(each.name for each in fields(Usage))
 PRICES = tuple(each.name for each in fields(Rate))
 _USAGE = ", ".join(TOKEN_CLASSES)
 _RATE = ", ".join(f"rates.{name}" for name in PRICES)
+_NUMBERS = "('DOUBLE', 'UBIGINT', 'BIGINT')"
 _CHOSEN = "list_contains($kinds, provider_kind) and ($run = '' or run_id = $run)"
 
 # Totals that were imported as if they were one call tell nothing about the way there.
@@ -33,9 +34,16 @@ GROWTH = f"""
 
 TOKENS = f"""
     select usage.trial_id, arm, task, usage.role, usage.model, usage.lost_usd, {_USAGE}, {_RATE},
-           usage.seconds, usage.watt_hours, usage.unmetered_s
+           usage.seconds, usage.watt_hours, usage.unmetered_s,
+           coalesce(kept.calls, 0) as calls, coalesce(kept.gpu_calls, 0) as gpu_calls
     from usage join trials on trials.trial_id = usage.trial_id
     left join rates on rates.card = $card and rates.model = usage.model
+    left join (
+        select trial_id, role, model, count(*) as calls,
+               count(*) filter (json_type(detail, '$.gpu_seconds') in {_NUMBERS}) as gpu_calls
+        from calls where not lost group by all
+    ) as kept on kept.trial_id = usage.trial_id and kept.role = usage.role
+             and kept.model = usage.model
     where {_CHOSEN}
     order by task, arm, usage.trial_id, usage.role desc, usage.model
 """
@@ -83,8 +91,10 @@ class TokenRow:
     """All calls of one role to one model in a trial.
 
     `lost_usd` is what was set aside for calls whose reply never came. A model of '' is not
-    known; then there is nothing but that. `seconds` is what the other calls took, `unmetered_s`
-    those of them whose energy is not in `watt_hours`; None is not known.
+    known; then there is nothing but that. `seconds` are those of the other calls that a price by
+    the hour is for (`runner.config.rates.worked_s`), `unmetered_s`
+    those of them whose energy is not in `watt_hours`; None is not known. Of the other calls'
+    number (`calls`), `gpu_calls` have seconds in which the GPU was measured to be at work.
     """
 
     trial_id: str
@@ -98,6 +108,8 @@ class TokenRow:
     seconds: float | None = None
     watt_hours: float = 0.0
     unmetered_s: float | None = None
+    calls: int = 0
+    gpu_calls: int = 0
 
     @property
     def usd(self) -> float | None:

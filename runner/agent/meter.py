@@ -13,7 +13,7 @@ from functools import partial
 
 from runner.agent.bound import input_bound
 from runner.budget import Account
-from runner.config.rates import RateCard, measured_wh
+from runner.config.rates import RateCard
 from runner.errors import LimitReached, ModelFailure, Stopped
 from runner.events import CallReserved, CallSettled, Record, ToolUsed, Waited
 from runner.models.failures import sent_again
@@ -137,7 +137,9 @@ class Meter:
             took = max(0.0, self.clock() - began - waited(failure.detail))
             self._count(took, failure.detail)
             self._failed(call, failure, took)
-            spent = call.worst if failure.lost else self.card.usd(call.model, Usage(), took)
+            spent = call.worst
+            if not failure.lost:
+                spent = self.card.usd(call.model, Usage(), took, failure.detail)
             raise
         finally:
             self.account.settle(call.worst, spent)
@@ -151,7 +153,7 @@ class Meter:
         """USD; None for a vendor that leaves out a count, for it may bill it all the same."""
         if reply.detail.get("usage_missing"):
             return None
-        return self.card.usd(call.model, reply.usage, reply.latency_s, measured_wh(reply.detail))
+        return self.card.usd(call.model, reply.usage, reply.latency_s, reply.detail)
 
     @contextmanager
     def place(self, slots: Slots) -> Iterator[None]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
@@ -18,7 +19,11 @@ from runner.types import JsonObject, Usage
 _PER = 1_000_000  # prices are USD per million tokens
 _HOUR_S = 3600
 _KWH_WH = 1000
-WATT_HOURS = "watt_hours"  # the key of a call's `detail` where its energy was measured
+# Keys of a call's `detail` where NVIDIA's tools were asked: its energy, and the seconds in which
+# the GPU was at work for it.
+WATT_HOURS = "watt_hours"
+GPU_SECONDS = "gpu_seconds"
+MEASURED = (WATT_HOURS, GPU_SECONDS)
 
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
@@ -103,17 +108,21 @@ class RateCard:
         self,
         model: str,
         usage: Usage,
-        seconds: float | None = None,
-        watt_hours: float | None = None,
+        took_s: float | None = None,
+        detail: JsonObject = MappingProxyType({}),
     ) -> float:
         """What a call costs, in USD, by its tokens and its time; None is not known.
+
+        `detail` is the call's; it holds what was measured of its time and energy.
 
         Raises:
             UsageError: the card has no price for `model`, or one by a time that is not known;
                 nothing is ever priced at a guess.
         """
         rate = self.rate(model)
-        by_time = rate.time_usd(seconds, watt_hours or 0.0, seconds if watt_hours is None else 0.0)
+        watt_hours = measured_wh(detail)
+        unmetered_s = took_s if watt_hours is None else 0.0
+        by_time = rate.time_usd(worked_s(detail, took_s), watt_hours or 0.0, unmetered_s)
         if by_time is None:
             raise UsageError(
                 f"{self.path}: rate card {self.id} prices {model} by its time, and how long a call "
@@ -126,7 +135,7 @@ class RateCard:
 
         Raises what `usd` raises.
         """
-        return self.usd(call.model, call.usage, call.latency_s, measured_wh(call.detail))
+        return self.usd(call.model, call.usage, call.latency_s, call.detail)
 
     def worst_case_usd(
         self, model: str, input_tokens: int, max_output_tokens: int, seconds: float = 0.0
@@ -162,10 +171,24 @@ class RateCard:
 
 def measured_wh(detail: JsonObject) -> float | None:
     """The watt-hours that a call's detail says it took; None where nobody measured them."""
-    found = detail.get(WATT_HOURS)
-    if isinstance(found, bool) or not isinstance(found, int | float):
+    return _amount(detail.get(WATT_HOURS))
+
+
+def worked_s(detail: JsonObject, took_s: float | None) -> float | None:
+    """The seconds of a call that have a price by the hour; None where they are not known.
+
+    Those in which the GPU was at work if they were measured, else all it took, and never more:
+    several GPUs are one machine with one price.
+    """
+    known = [each for each in (_amount(detail.get(GPU_SECONDS)), took_s) if each is not None]
+    return min(known, default=None)
+
+
+def _amount(said: object) -> float | None:
+    """A number from 0 up; None for all else."""
+    if isinstance(said, bool) or not isinstance(said, int | float):
         return None
-    return float(found) if 0 <= found < math.inf else None
+    return float(said) if 0 <= said < math.inf else None
 
 
 def load_card(path: Path) -> RateCard:

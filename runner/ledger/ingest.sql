@@ -34,8 +34,8 @@ SELECT
     -- Rounded, because a sum of floats depends on the order the rows come in.
     round(coalesce(sum(reserved_usd) FILTER (lost), 0), 9) AS lost_usd,
     -- A price by time is linear too. NULL where the seconds of a call are not known.
-    CASE WHEN coalesce(bool_and(latency_s IS NOT NULL) FILTER (NOT lost), true)
-        THEN round(coalesce(sum(latency_s) FILTER (NOT lost), 0), 9) END AS seconds,
+    CASE WHEN coalesce(bool_and(worked_s IS NOT NULL) FILTER (NOT lost), true)
+        THEN round(coalesce(sum(worked_s) FILTER (NOT lost), 0), 9) END AS seconds,
     round(coalesce(sum(watt_hours) FILTER (NOT lost), 0), 9) AS watt_hours,
     CASE WHEN coalesce(
         bool_and(latency_s IS NOT NULL OR watt_hours IS NOT NULL) FILTER (NOT lost), true
@@ -44,7 +44,12 @@ SELECT
 FROM (
     SELECT *, CASE WHEN json_type(detail, '$.watt_hours') IN ('DOUBLE', 'UBIGINT', 'BIGINT')
         AND (detail->>'watt_hours')::DOUBLE >= 0 THEN (detail->>'watt_hours')::DOUBLE
-        END AS watt_hours
+        END AS watt_hours,
+        -- Those in which the GPU worked where that was measured; `least` leaves NULL out.
+        least(latency_s, CASE
+            WHEN json_type(detail, '$.gpu_seconds') IN ('DOUBLE', 'UBIGINT', 'BIGINT')
+            AND (detail->>'gpu_seconds')::DOUBLE >= 0 THEN (detail->>'gpu_seconds')::DOUBLE
+        END) AS worked_s
     FROM new_calls
 )
 GROUP BY trial_id, role, model;

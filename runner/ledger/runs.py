@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from runner.config.rates import WATT_HOURS, RateCard, measured_wh
+from runner.config.rates import MEASURED, RateCard
 from runner.errors import EnvironmentProblem
 from runner.events import (
     AttemptIssued,
@@ -24,7 +24,8 @@ from runner.ledger.shapes import shape
 from runner.types import JsonObject, ProviderKind, Usage
 
 _NO_MATTER = frozenset({b"ToolUsed", b"Phase", b"Waited", b"CheckDone"})
-_TOLD = (b"usage_missing", WATT_HOURS.encode())  # what a call's `detail` is looked through for
+# What a call's `detail` is looked through for.
+_TOLD = (b"usage_missing", *(name.encode() for name in MEASURED))
 _KEPT = ("limit", "failure", "kind")  # of a trial's `detail`: the rest is long, trials are many
 
 
@@ -150,7 +151,7 @@ class _Run:
             attempt = self._open[trial_id]
             if lost != b"true" and not _missing(detail):  # else its reserve stays
                 seconds = None if took == b"null" else float(took)
-                used = (Usage(*map(int, tokens)), seconds, measured_wh(detail))
+                used = (Usage(*map(int, tokens)), seconds, detail)
                 self._settle(attempt, int(seq), self._card.usd(json.loads(model), *used))
             return True
         return False
