@@ -15,6 +15,7 @@ from runner.sandbox.engine import Engine
 RECIPE = ROOT / "images" / "ollama" / "standin"
 REPOSITORY = "runner/ollama-standin"
 # All that the program imports; it must run on the standard library.
+_SCRIPTS = ("scripted/*.py", "scripted/attacks/*.toml")  # cheats read the latter
 _PARTS = ("__init__.py", "types.py", "errors.py", "config/__init__.py", "config/solution.py")
 
 
@@ -45,8 +46,9 @@ def ensure_standin(
 
 def standin_files(package: Path) -> dict[str, bytes]:
     """What goes into the image, by its path there, from the `runner` package's folder."""
-    modules = (path.relative_to(package).as_posix() for path in package.glob("scripted/*.py"))
-    return {f"runner/{name}": (package / name).read_bytes() for name in (*_PARTS, *sorted(modules))}
+    found = (path for pattern in _SCRIPTS for path in package.glob(pattern))
+    scripts = sorted(path.relative_to(package).as_posix() for path in found)
+    return {f"runner/{name}": (package / name).read_bytes() for name in (*_PARTS, *scripts)}
 
 
 def _key(base: str, files: Mapping[str, bytes]) -> str:

@@ -74,6 +74,7 @@ class App:
         api_key: str | None = None,
         shelf: Shelf | None = None,
         faults: Faults = (),
+        numbers: dict[str, int] | None = None,
     ) -> None:
         """Begin to answer.
 
@@ -84,6 +85,7 @@ class App:
             api_key: the only key it takes; None takes any.
             shelf: the models on Ollama's disk; None has every model there is.
             faults: for calls whose address names no script.
+            numbers: where the calls under each prefix are counted.
         """
         self._solutions = solutions
         self._personas = personas
@@ -92,7 +94,7 @@ class App:
         self._shelf = shelf
         self._faults = faults
         self._lock = threading.Lock()
-        self._numbers: dict[str, int] = {}
+        self._numbers = {} if numbers is None else numbers
         self._loaded: dict[str, dict[str, int]] = {}  # context by model, by prefix
 
     def next_number(self, prefix: str) -> int:
@@ -164,7 +166,7 @@ class App:
             return Prepared(chat_api.loaded(body))
         script = self._script(request.prefix)
         answer = chat_api.answer(script(chat_api.dialogue_of(body)), body, latency_s)
-        if fault and fault.kind.startswith("usage-"):
+        if fault and fault.kind.startswith(("usage-", "cut")):
             spoilt = chat_api.spoil_usage(as_dict(answer.body, "reply"), fault.kind)
             answer = HttpAnswer(200, spoilt)
         return Prepared(answer)

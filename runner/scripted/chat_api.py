@@ -127,7 +127,7 @@ def loaded(body: JsonDict) -> HttpAnswer:
 
 
 def spoil_usage(body: JsonDict, kind: str) -> JsonDict:
-    """The reply with its counts made wrong, as a `usage-...` fault asks."""
+    """The reply with its counts made wrong, as a `usage-...` or a `cut` fault asks."""
     spoilt = dict(body)
     if kind == "usage-none":
         spoilt.update(prompt_eval_count=None, eval_count=None)
@@ -137,6 +137,8 @@ def spoil_usage(body: JsonDict, kind: str) -> JsonDict:
         spoilt["eval_count"] = -7
     elif kind == "usage-fraction":
         spoilt["prompt_eval_count"] = 12.5
+    elif kind == "cut":
+        spoilt["prompt_eval_count"] = int(str(body["prompt_eval_count"])) // 2
     return spoilt
 
 

@@ -25,6 +25,7 @@ KINDS: Mapping[str, str] = {
     "half": "the answer stops half way",
     "hang": "nothing is answered until the client leaves",
     "oom": "500 of Ollama's, the machine has no memory for the model",
+    "cut": "Ollama only: half of the prompt is left out without a word; its count tells",
     "crash": "the answer stops half way and the stand-in's container dies",
     "garbage": "200 with a body that is no JSON",
     "html": "200 with a web page",

@@ -29,6 +29,17 @@ START_WAIT_S = 60.0
 _ASK_S = 2.0
 _PAUSE_S = 0.05
 _TRIES = 8  # a port or a name may be taken by somebody else a moment before
+# For who looks at `docker ps`; a trial asks the server itself before it begins.
+_HEALTH = {
+    "ollama": ["CMD", "ollama", "list"],
+    "standin": [
+        "CMD",
+        "python3",
+        "-c",
+        "import socket; socket.create_connection(('127.0.0.1', 11434), 9)",
+    ],
+}
+_HEALTH_EVERY_NS = 30_000_000_000
 _NOT_ASKED = {"ollama": "OLLAMA_GPU=off", "standin": "a stand-in needs none"}
 _NAME_TAKEN = "is already in use by container"
 
@@ -73,14 +84,20 @@ def start(engine: Engine, recipe: Recipe, say: Callable[[str], None]) -> Sidecar
         try:
             state = docker.inspect_container(engine, recipe.name)
             if state is None:
-                _create(engine, recipe, say)
+                _create(engine, recipe)
                 continue
             _check_adoptable(recipe, state)
             if state["State"]["Status"] != "running":
                 say(f"starting {recipe.name} again")
                 docker.start_container(engine, recipe.name)
                 state = docker.inspect_container(engine, recipe.name) or state
-            return _answering(engine, state)
+            found = _answering(engine, state)
+            if found.gpu == "cpu" and recipe.gpu != "off":
+                say(
+                    f"{found.name} runs on the CPU, slowly: {found.why}. To use a GPU, {FIX}, "
+                    "then `runner ollama --stop`"
+                )
+            return found
         except SandboxFailure as problem:
             if attempt == _TRIES - 1:
                 raise EnvironmentProblem(f"{recipe.name} cannot be started: {problem}") from problem
@@ -108,7 +125,7 @@ def stop(engine: Engine, kind: str | None = None) -> tuple[str, ...]:
     )
 
 
-def _create(engine: Engine, recipe: Recipe, say: Callable[[str], None]) -> None:
+def _create(engine: Engine, recipe: Recipe) -> None:
     """Make and start a container, without GPU when `auto` finds that there is none."""
     ensure_volume(engine, recipe.volume, {LABEL: recipe.kind})
     if recipe.gpu == "off":
@@ -124,7 +141,6 @@ def _create(engine: Engine, recipe: Recipe, say: Callable[[str], None]) -> None:
             raise EnvironmentProblem(
                 f"OLLAMA_GPU=on, and {why}: {FIX}, or set OLLAMA_GPU=off for the CPU (slow)"
             ) from problem
-    say(f"{recipe.name} runs on the CPU, slowly: {why}. To use a GPU, {FIX}")
     return _run(engine, recipe, why=why)
 
 
@@ -155,6 +171,7 @@ def _run(engine: Engine, recipe: Recipe, why: str | None) -> None:
         ports=[PORT],
         labels=labels,
         environment=dict(recipe.environment),
+        healthcheck={"test": _HEALTH[recipe.kind], "interval": _HEALTH_EVERY_NS},
     )
     docker.start_container(engine, recipe.name)
 

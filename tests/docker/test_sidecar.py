@@ -1,0 +1,263 @@
+"""The container that serves local models, played by the stand-in: real engine, real client."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sidecars import MODEL, played, recipe, removed, standin, state_of
+
+from runner.config.ollama import Pins, load_pins
+from runner.errors import EnvironmentProblem, ModelFailure
+from runner.image.standin import ensure_standin
+from runner.models.ollama_store import Pulled, await_server, load_model, model_facts, pull_model
+from runner.sandbox.engine import Engine, inspect_container
+from runner.sidecar.container import Sidecar, start
+from runner.sidecar.seats import LocalSeat
+from runner.sidecar.served import STANDIN, Screen, serve_given, serve_standin, warmed
+from runner.types import UserText
+
+pytestmark = pytest.mark.docker
+
+GO = [UserText("go")]
+SEAT = LocalSeat(MODEL, 8192, loading={"num_ctx": 8192})
+
+
+def say_nothing(line: str) -> None:
+    """Nobody listens."""
+
+
+@pytest.fixture(scope="module")
+def pins() -> Pins:
+    return load_pins()
+
+
+@pytest.fixture(scope="module")
+def there(engine: Engine) -> Iterator[Sidecar]:
+    """One without faults, with its model."""
+    with standin(engine) as sidecar:
+        pull_model(sidecar.host, MODEL, lambda progress: None)
+        yield sidecar
+
+
+# ---- GPUs: the real engine is asked ---------------------------------------------------------
+
+
+@pytest.fixture
+def no_nvidia(engine: Engine) -> None:
+    if "nvidia" in engine.client.info()["Runtimes"]:
+        pytest.skip("this engine has the runtime whose absence is tested")
+
+
+@pytest.mark.usefixtures("no_nvidia")
+def test_a_gpu_that_must_be_and_is_not_is_said_in_a_line_with_the_fix(engine: Engine) -> None:
+    wanted = recipe(engine, gpu="on")
+    with removed(engine, wanted.name):
+        with pytest.raises(EnvironmentProblem) as caught:
+            start(engine, wanted, say_nothing)
+        assert inspect_container(engine, wanted.name) is None
+    said = str(caught.value)
+    assert said.startswith("OLLAMA_GPU=on, and the Docker engine has no NVIDIA runtime: install")
+    assert "nvidia-ctk runtime configure --runtime=docker" in said
+    assert "OLLAMA_GPU=off" in said
+    assert "\n" not in said
+
+
+@pytest.mark.usefixtures("no_nvidia")
+def test_without_a_gpu_auto_takes_the_cpu_and_says_so_each_time(engine: Engine) -> None:
+    told: list[str] = []
+    wanted = recipe(engine, gpu="auto")
+    with removed(engine, wanted.name):
+        first = start(engine, wanted, told.append)
+        again = start(engine, wanted, told.append)
+    assert (first.gpu, first.why) == ("cpu", "the Docker engine has no NVIDIA runtime")
+    assert again == first
+    assert len(told) == 2
+    assert all("runs on the CPU, slowly: the Docker engine has no NVIDIA" in line for line in told)
+
+
+@pytest.mark.usefixtures("no_nvidia")
+def test_one_that_was_started_without_a_gpu_is_not_taken_for_one_with(engine: Engine) -> None:
+    wanted = recipe(engine, gpu="auto")
+    with removed(engine, wanted.name):
+        start(engine, wanted, say_nothing)
+        with pytest.raises(EnvironmentProblem, match=r"was started without a GPU.*ollama --stop"):
+            start(engine, recipe(engine, gpu="on", name=wanted.name), say_nothing)
+
+
+# ---- the container --------------------------------------------------------------------------
+
+
+def test_it_is_bound_to_this_machine_capable_of_nothing_and_started_again_when_it_dies(
+    engine: Engine, there: Sidecar
+) -> None:
+    state = state_of(engine, there.name)
+    host, config = state["HostConfig"], state["Config"]
+    assert [each["HostIp"] for each in host["PortBindings"]["11434/tcp"]] == ["127.0.0.1"]
+    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert host["CapDrop"] == ["ALL"]
+    assert host["DeviceRequests"] is None
+    assert config["Labels"]["runner.sidecar"] == "standin"
+    assert config["Healthcheck"]["Test"][0] == "CMD"
+
+
+def test_it_is_found_again_and_left_as_it_is(engine: Engine) -> None:
+    wanted = recipe(engine)
+    with removed(engine, wanted.name):
+        first = start(engine, wanted, say_nothing)
+        made = state_of(engine, wanted.name)["Id"]
+        assert start(engine, wanted, say_nothing) == first
+        assert state_of(engine, wanted.name)["Id"] == made
+        engine.client.api.stop(wanted.name, timeout=0)
+        assert start(engine, wanted, say_nothing).host == first.host
+        assert state_of(engine, wanted.name)["Id"] == made
+
+
+def test_one_of_other_settings_or_of_somebody_elses_is_not_taken_over(engine: Engine) -> None:
+    wanted = recipe(engine)
+    other = recipe(engine, {"STANDIN_FAULTS": "500@1"}, name=wanted.name)
+    with removed(engine, wanted.name):
+        start(engine, wanted, say_nothing)
+        with pytest.raises(EnvironmentProblem, match="another image or with other settings"):
+            start(engine, other, say_nothing)
+
+
+# ---- models ---------------------------------------------------------------------------------
+
+
+def test_a_model_is_pulled_with_progress_and_its_facts_are_known(
+    engine: Engine, tmp_path: Path
+) -> None:
+    heard: list[Pulled] = []
+    screen = Screen(pulling=lambda what, progress: heard.append(progress))
+    _, image = ensure_standin(engine, None, say_nothing)
+    key = uuid.uuid4().hex
+    with removed(engine, f"{STANDIN}-{key[:12]}"):
+        served = serve_standin(engine, key, image.id, (SEAT,), tmp_path, screen)
+        warm = warmed(served, (SEAT,)).facts()
+    done = [each.completed for each in heard]
+    assert done == sorted(done)
+    assert len(set(done)) > 10
+    assert heard[-1].status == "success"
+    assert served.place == "standin"
+    facts = warm["models"][MODEL]
+    assert facts["size"] == heard[-1].total == 6_594_001_466
+    assert (facts["context_length"], facts["context_loaded"]) == (262_144, 8192)
+    assert facts["capabilities"] == ("completion", "thinking", "tools")
+    assert (facts["quantisation"], facts["gpu_share"]) == ("none", 0.0)
+    assert 0 <= facts["preload_s"] < 10
+    assert json.loads((tmp_path / "ollama.json").read_text()) == {
+        "scripted model": {MODEL: facts["digest"]}
+    }
+
+
+@pytest.mark.parametrize(
+    ("faults", "said"),
+    [
+        ("pull-missing@*", "there is no such model; check the name"),
+        ("pull-full@*", "free some space"),
+        ("pull-error@*", "repeat the command where the model registry can be reached"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_given_up_with_the_fix(
+    engine: Engine, faults: str, said: str
+) -> None:
+    with standin(engine, faults) as there, pytest.raises(EnvironmentProblem, match=said):
+        pull_model(there.host, MODEL, lambda progress: None, wait=lambda seconds: None)
+
+
+def test_a_layer_that_breaks_goes_on_where_it_was(engine: Engine) -> None:
+    heard: list[Pulled] = []
+    with standin(engine, "pull-break@1-2") as there:
+        pull_model(there.host, MODEL, heard.append, wait=lambda seconds: None)
+        assert model_facts(there.host, MODEL) is not None
+    broken = [place for place, each in enumerate(heard) if "broke off" in each.status]
+    assert len(broken) == 2
+    had = heard[broken[0]].completed
+    assert had >= 6_594_000_000 // 2
+    after = [each.completed for each in heard[broken[1] + 1 :] if each.total]
+    assert min(after) >= had
+    assert heard[-1].status == "success"
+
+
+def test_another_digest_than_the_first_stops_the_run(
+    engine: Engine, there: Sidecar, pins: Pins, tmp_path: Path
+) -> None:
+    serve_given(there.host, (SEAT,), tmp_path, pins)
+    with standin(engine, "digest@*") as other:
+        pull_model(other.host, MODEL, lambda progress: None)
+        with pytest.raises(EnvironmentProblem, match=r"results of two must not be mixed"):
+            serve_given(other.host, (SEAT,), tmp_path, pins)
+        serve_given(other.host, (SEAT,), tmp_path / "new", pins)
+
+
+def test_a_given_server_without_the_model_is_not_told_to_get_it(
+    engine: Engine, pins: Pins, tmp_path: Path
+) -> None:
+    with standin(engine) as there:
+        with pytest.raises(EnvironmentProblem, match=f"get it there with `ollama pull {MODEL}`"):
+            serve_given(there.host, (SEAT,), tmp_path, pins)
+        assert model_facts(there.host, MODEL) is None
+
+
+# ---- calls ----------------------------------------------------------------------------------
+
+
+def test_no_memory_for_the_model_is_told_before_a_trial_begins(engine: Engine) -> None:
+    with standin(engine, "oom@*") as there:
+        pull_model(there.host, MODEL, lambda progress: None)
+        with pytest.raises(EnvironmentProblem, match=r"context of 8192 tokens.*smaller num_ctx"):
+            load_model(there.host, MODEL, {"num_ctx": 8192}, None)
+
+
+def test_no_memory_in_a_call_is_a_failure_after_three_attempts(there: Sidecar) -> None:
+    with (
+        played(there, "nop?fault=oom@*", deadline_s=20.0) as model,
+        pytest.raises(ModelFailure, match="more system memory") as caught,
+    ):
+        model.reply("", GO, ())
+    assert caught.value.detail["attempts"] == 3
+    assert not caught.value.lost
+
+
+def test_a_hung_reply_is_aborted_at_its_deadline_and_the_next_is_served(there: Sidecar) -> None:
+    with played(there, "nop?fault=hang@1", deadline_s=1.0) as model:
+        began = time.monotonic()
+        with pytest.raises(ModelFailure, match="was silent"):
+            model.reply("", GO, ())
+        assert 1.0 <= time.monotonic() - began < 2.0
+        assert model.reply("", GO, ()).text == "DONE"
+
+
+def test_a_crash_in_mid_reply_loses_the_reply_and_the_next_is_served(
+    engine: Engine, there: Sidecar
+) -> None:
+    before = state_of(engine, there.name)["State"]["StartedAt"]
+    with played(there, "nop?fault=crash@1") as model:
+        with pytest.raises(ModelFailure) as caught:
+            model.reply("", GO, ())
+        assert caught.value.lost
+        await_server(there.host)
+        assert model.reply("", GO, ()).text == "DONE"
+    assert state_of(engine, there.name)["State"]["StartedAt"] != before
+
+
+def test_a_prompt_that_is_cut_without_a_word_is_an_error(there: Sidecar) -> None:
+    with played(there, "nop?fault=cut@2") as model:
+        first = model.reply("You mend code.", GO, ())
+        assert first.usage.input_tokens > 0
+        with pytest.raises(ModelFailure) as caught:
+            model.reply("You mend code.", [*GO, first, UserText("go on")], ())
+    assert caught.value.kind == "truncated"
+
+
+def test_what_a_call_took_and_the_context_it_had_are_on_record(there: Sidecar) -> None:
+    with played(there, "nop?latency=0.1") as model:
+        detail = model.reply("", GO, ()).detail
+    assert detail["context_loaded"] == 8192
+    assert detail["gpu_share"] == 0.0
+    assert detail["prompt_eval_s"] + detail["eval_s"] == pytest.approx(0.1)
+    assert detail["load_s"] == 0.0
+    assert detail["tokens_per_s"] > 0
