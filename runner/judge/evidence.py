@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 _SUITE_UID = 10001
 _PHASES = ("setup", "call", "teardown")
 _OUTCOMES = ("passed", "failed", "skipped")
+_DIED = "???"  # what xdist calls the phase of a test in which its worker died
 _PROBLEMS = 20
 
 
@@ -22,7 +23,8 @@ class Testimony:
 
     `outcomes` maps each test to passed, failed or skipped, the worst of its phases; `problems`
     says why it is no full account (empty when it is one); `exit` is pytest's exit code; `texts`
-    say why tests failed, for people only.
+    say why tests failed, for people only. `crashed`: a process died in a test, so that which
+    tests came to run is chance.
     """
 
     exit: int | None = None
@@ -30,6 +32,7 @@ class Testimony:
     uncollected: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
+    crashed: bool = False
 
     @property
     def ended(self) -> bool:
@@ -92,6 +95,7 @@ def _read(lines: Sequence[list[object]], problems: list[str]) -> Testimony:
         tuple(sorted(uncollected)),
         tuple(dict.fromkeys(problems))[:_PROBLEMS],
         texts,
+        any((_DIED, "failed") in said for said in phases.values()),
     )
 
 
@@ -105,7 +109,7 @@ def outcome_of(said: Sequence[tuple[str, str]]) -> tuple[str, str]:
     if not set(words) <= set(_OUTCOMES):
         return "failed", "an outcome is no outcome"
     worst = next((word for word in ("failed", "skipped") if word in words), "passed")
-    if names == ("???",):  # a worker died in it
+    if names == (_DIED,):
         return "failed", ""
     called = words[0] == "passed"
     if names != (_PHASES if called else ("setup", "teardown")):

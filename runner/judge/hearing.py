@@ -65,7 +65,7 @@ class Gathered:
             return "the tools did not end in time"
         if self.report is None:
             return "there is no report"
-        if not self.testimony.ended:
+        if not self.testimony.ended or self.testimony.crashed:
             return "the run of the tests broke off"
         return None
 
@@ -126,7 +126,7 @@ def put(change: Change, canaries: Canaries, sandbox: Sandbox) -> Check:
             sandbox.write(path, data)
         except ToolError as error:
             problems[path] = str(error)
-    for path, data in canaries.files.items():
+    for path, data in {**canaries.files, **canaries.altered}.items():
         try:
             sandbox.write(path, data)
         except ToolError:
@@ -169,7 +169,7 @@ def tool_checks(gathered: Gathered, canaries: Canaries) -> list[Check]:
     """One check a tool: it ran and ended with the exit code it must."""
     report = gathered.report or {}
     said = gathered.testimony
-    own = {test: word for test, word in said.outcomes.items() if test not in canaries.tests}
+    own = canaries.own(said.outcomes)
     failed = [test for test, word in own.items() if word == "failed"]
     uncollected = [name for name in said.uncollected if name not in canaries.files]
     words = list(own.values())
@@ -203,7 +203,7 @@ def tool_check(name: str, report: Mapping[str, object]) -> Check:
 def suite_checks(gathered: Gathered, canaries: Canaries, expected: frozenset[str]) -> list[Check]:
     """The account is whole, the tests are the expected ones, and the planted ones tell."""
     said = gathered.testimony
-    own = {test: word for test, word in said.outcomes.items() if test not in canaries.tests}
+    own = canaries.own(said.outcomes)
     passed = {test for test, word in own.items() if word == "passed"}
     # Tests for other systems are skipped on every tree; one that must pass may not be.
     broken = {test for test, word in own.items() if word not in ("passed", "skipped")}
@@ -237,11 +237,7 @@ def _notes(gathered: Gathered, canaries: Canaries) -> JsonObject:
     texts = gathered.testimony.texts
     return {
         "seconds": {**seconds, "pytest": gathered.suite.seconds},
-        "failures": {
-            name: text
-            for name, text in texts.items()
-            if name not in canaries.tests and name not in canaries.files
-        },
+        "failures": canaries.own({n: text for n, text in texts.items() if n not in canaries.files}),
     }
 
 

@@ -66,7 +66,7 @@ def allowed(change: Change) -> Check:
 
 def heard(court: Court, change: Change) -> Hearing:
     """The container's part. Raises `SandboxFailure` when none can be opened."""
-    canaries = plant(court.trees.pristine, court.expected, court.chance)
+    canaries = plant(court.trees, court.expected, court.chance)
     with court.open_sandbox() as sandbox:
         try:
             return hear(sandbox, court.task, change, court.expected, canaries, court.timeout_s)

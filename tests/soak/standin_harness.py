@@ -5,8 +5,10 @@ tests of `tests.txt` then count as passed. It takes the harness's options and wr
 the judge's too: planted tests fail as they would, those that import anything among them.
 """
 
+import ast
 import json
 import sys
+import tarfile
 from pathlib import Path
 
 ROOT = "/work/repo"
@@ -41,10 +43,48 @@ def outcomes_of(path: str) -> dict[str, str]:
     return found
 
 
+def swapped(names: list[str]) -> dict[str, str]:
+    """Tests that changed roles: one has a new name, and a twin that must fail has its old one."""
+    found = {}
+    with tarfile.open("/opt/task/tree.tar") as tree:
+        for path in sorted({name.partition("::")[0] for name in names} & set(tests_in(tree))):
+            member = tree.extractfile(f"repo/{path}")
+            before = functions(member.read().decode()) if member else {}
+            for name, said in functions(text_of(f"{ROOT}/{path}")).items():
+                if name not in before:
+                    found[f"{path}::{name}"] = "passed"
+                elif said != before[name]:
+                    found[f"{path}::{name}"] = "failed"
+    return found
+
+
+def tests_in(tree: tarfile.TarFile) -> list[str]:
+    """The paths of files that are not as they were."""
+    found = []
+    for member in tree:
+        path = member.name.removeprefix("repo/")
+        if path.endswith(".py") and (handle := tree.extractfile(member)):
+            try:
+                if handle.read() != Path(ROOT, path).read_bytes():
+                    found.append(path)
+            except OSError:
+                continue
+    return found
+
+
+def functions(source: str) -> dict[str, str]:
+    """What each test of a module says."""
+    body = ast.parse(source).body
+    return {
+        n.name: ast.dump(n) for n in body if isinstance(n, ast.FunctionDef) and "test" in n.name
+    }
+
+
 def stream(planted: list[str], red: bool) -> dict[str, object]:
     """What the judge's collector would have heard."""
     names = text_of("/opt/task/tests.txt").split("\n")
     outcomes = {name: "failed" if red else "passed" for name in names if name}
+    outcomes |= swapped(list(outcomes))
     for path in planted:
         outcomes |= outcomes_of(path)
     lines: list[object] = [["hello"]]

@@ -97,6 +97,14 @@ def test_a_machine_too_slow_for_the_untouched_tree_judges_nobody() -> None:
     assert container.opened == 2
 
 
+def test_a_process_that_died_in_a_test_leaves_no_evidence() -> None:
+    died = ["test", TESTS[0], "???", "failed"]
+    left = {test: word for test, word in outcomes().items() if test != TESTS[0]}
+    checks = verdict(report(stream=stream(told(left, died))), CHANGED)
+    assert failed(checks) == EVIDENCE
+    assert checks["pytest"].detail == {"missing": "the run of the tests broke off"}
+
+
 def test_another_fault_without_the_change_is_no_excuse() -> None:
     late = ran(b"slow", None, 9, timed_out=True)
     assert failed(verdict(report(), CHANGED, suite=late, alone=b"{}")) == EVIDENCE
