@@ -40,14 +40,19 @@ def build(
     pictures: Sequence[Picture] = (),
     mechanism: Section | None = None,
     made: str = "",
+    breakeven: Section | None = None,
 ) -> Report:
-    """The report. `mechanism` says why it came out so; `made` is when and by what it was made."""
+    """The report. `mechanism` says why it came out so; `made` is when and by what it was made.
+
+    `breakeven` says what a local model may cost.
+    """
     kinds = tuple(dict.fromkeys(trial.row.provider_kind for trial in record.trials))
     sections = [
         cells_section(answers, record.question.card),
         Section("pictures", "Pictures", pictures=tuple(pictures)),
         tests_section(answers),
         *([mechanism] if mechanism else []),
+        *([breakeven] if breakeven else []),
         prices_section(record),
         method_section(record),
         Section("trials", "Every trial", tables=(trials_table(record.trials),)),

@@ -78,11 +78,7 @@ def amounts(cell: PricedCell) -> Iterable[str]:
 
 def doubts(record: Record) -> Iterable[str]:
     """What has no price, and what was reckoned by another card than these."""
-    for card, model, calls, trials, cells in record.unpriced:
-        yield (
-            f"No price: {card} has none for {model} ({calls} calls in {trials} trials: {cells}); "
-            "their cells show no USD rather than too little."
-        )
+    yield from (f"N{said[1:]}." for said in record.unpriced)
     lost = [float(str(trial.facts["lost_usd"])) for trial in record.trials]
     if any(lost):
         trials = sum(usd > 0 for usd in lost)

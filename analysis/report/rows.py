@@ -80,15 +80,19 @@ RUNS = """
 
 CARDS = "select card, as_of, source from rates where card in ($card, $against) group by all"
 
+# A card lacks a model, or has a price for its time and that is not known.
 UNPRICED = """
-    select cards.card, calls.model, count(*), count(distinct calls.trial_id),
-           string_agg(distinct arm || ' on ' || task, ', ' order by arm || ' on ' || task)
-    from calls join trials on trials.trial_id = calls.trial_id
+    select cards.card, usage.model, sum(usage.calls)::bigint, count(distinct usage.trial_id),
+           string_agg(distinct arm || ' on ' || task, ', ' order by arm || ' on ' || task),
+           rates.model is not null as untimed
+    from usage join trials on trials.trial_id = usage.trial_id
     cross join (select unnest([$card, $against]) as card) as cards
-    left join rates on rates.card = cards.card and rates.model = calls.model
-    where rates.model is null and calls.model <> ''
+    left join rates on rates.card = cards.card and rates.model = usage.model
+    where usage.model <> ''
+      and (rates.model is null or (rates.gpu_hour > 0 and usage.seconds is null)
+           or (rates.kwh > 0 and usage.unmetered_s is null))
       and list_contains($kinds, provider_kind) and ($run = '' or run_id = $run)
-    group by cards.card, calls.model order by cards.card, calls.model
+    group by cards.card, usage.model, untimed order by cards.card, usage.model
 """
 
 Row = Mapping[str, object]
@@ -122,15 +126,15 @@ class Trial:
 class Record:
     """Everything the report is made from.
 
-    `left_out` counts trials of kinds that were not asked for; `unpriced` names calls that a
-    card has no price for.
+    `left_out` counts trials of kinds that were not asked for; `unpriced` says which calls a
+    card can't price, and why.
     """
 
     question: Question
     trials: tuple[Trial, ...] = ()
     runs: tuple[Row, ...] = ()
     cards: tuple[Row, ...] = ()
-    unpriced: tuple[tuple[object, ...], ...] = ()
+    unpriced: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -168,8 +172,25 @@ def read_record(question: Question) -> Record:
         tuple(_trial(facts, calls, checks) for facts in trials),
         runs=_ask(question, RUNS),
         cards=_ask(question, CARDS, cards=True, trials=False),
-        unpriced=tuple(tuple(row.values()) for row in _ask(question, UNPRICED, cards=True)),
+        unpriced=unpriced(question),
         left_out={kind: n for kind, n in there.items() if kind not in question.kinds},
+    )
+
+
+def unpriced(question: Question) -> tuple[str, ...]:
+    """Which calls a card can't price, a sentence a card and model."""
+    return tuple(_no_price(*row.values()) for row in _ask(question, UNPRICED, cards=True))
+
+
+def _no_price(
+    card: object, model: object, calls: object, trials: object, cells: object, untimed: object
+) -> str:
+    why = f"{card} has none for {model}"
+    if untimed:
+        why = f"{card} prices {model} by its time, which is not on record"
+    return (
+        f"no price: {why} ({calls} calls in {trials} trials: {cells}); their cells show no USD "
+        "rather than too little"
     )
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from analysis.calls import measured
 from analysis.charts.gallery import pictures
+from analysis.report.breakeven import breakeven_section
 from analysis.report.build import answered, build
 from analysis.report.causes import mechanism_section
 from analysis.report.changes import Tree, shown_lines
@@ -102,7 +103,8 @@ def drawn(record: Record, *, pictured: bool) -> Report:
     rows = [trial.row for trial in record.trials]
     sights = pictures(rows, found.growth, found.tokens, answers, found.times) if pictured else {}
     why = mechanism_section(rows, found)
-    return build(record, answers, tuple(sights.values()), why, made())
+    free = breakeven_section(record.trials, found.tokens)
+    return build(record, answers, tuple(sights.values()), why, made(), free)
 
 
 def made() -> str:

@@ -5,12 +5,13 @@ example: runner reprice --card list-2026-11 --against paper-2026-06
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from typing import get_args
+from typing import cast, get_args
 
 from rich.console import Console
 from rich.table import Table
 
 from analysis.prices import Pair, PricedCell, PricedTrial, price_cells, rank_changes
+from analysis.report.rows import Question, unpriced
 from runner.cli import options as opt
 from runner.cli.kinds import MARKS, badge, marked
 from runner.config.rates import RateCard, load_cards
@@ -37,16 +38,6 @@ TRIALS = """
      and costs.card in ($before, $after)
     group by trials.trial_id, trials.provider_kind, task, arm, success, status
     order by trials.provider_kind, task, arm, trials.trial_id
-"""
-
-UNPRICED = """
-    select cards.card, calls.model, count(*), count(distinct calls.trial_id),
-           string_agg(distinct arm || ' on ' || task, ', ' order by arm || ' on ' || task)
-    from calls join trials on trials.trial_id = calls.trial_id
-    cross join (select unnest([$before, $after]) as card) as cards
-    left join rates on rates.card = cards.card and rates.model = calls.model
-    where rates.model is null and calls.model <> '' and list_contains($kinds, provider_kind)
-    group by cards.card, calls.model order by cards.card, calls.model
 """
 
 LOST = """
@@ -145,18 +136,18 @@ def pair_cells(pair: Pair, solved: int) -> tuple[str, str, str]:
 
 
 def show_doubts(
-    console: Console, settings: Settings, kinds: Sequence[str], before: RateCard, after: RateCard
+    console: Console,
+    settings: Settings,
+    kinds: Sequence[str],
+    before: RateCard,
+    after: RateCard,
 ) -> None:
     """What has no price on a card, and what was reckoned by another card than these."""
-    parameters = {"before": before.id, "after": after.id, "kinds": list(kinds)}
     wait_s = settings.db_wait_s
-    unpriced = query(settings.database, UNPRICED, wait_s=wait_s, parameters=parameters).rows
-    for card, model, calls, trials, cells in unpriced:
-        console.print(
-            f"no price: {card} has none for {model} ({calls} calls in {trials} trials: {cells}); "
-            "their cells show no USD rather than too little",
-            markup=False,
-        )
+    chosen = tuple(cast(ProviderKind, kind) for kind in kinds)
+    question = Question(settings.database, chosen, after.id, before.id, wait_s=wait_s)
+    for said in unpriced(question):
+        console.print(said, markup=False)
     parameters = {"after": after.id, "kinds": list(kinds)}
     ((trials, usd),) = query(settings.database, LOST, wait_s=wait_s, parameters=parameters).rows
     if trials:
