@@ -86,8 +86,8 @@ class Phase:
 class Waited:
     """The trial stands still for something it shares with others; not its own time.
 
-    `what` is `slot` (the machine's processors), `money` (reserves of others yet to be settled)
-    or `rate limit` (the vendor asked for a pause).
+    `what` is `slot` (the machine's processors), `money` (reserves of others yet to be settled),
+    `local model` (others' calls to it) or `rate limit` (the vendor asked for a pause).
     """
 
     trial_id: str

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from runner.config.arms import Seat
 from runner.config.settings import Settings
@@ -18,10 +19,12 @@ from runner.scripted.personas import PERSONAS
 from runner.scripted.server import ScriptedServer, endpoint
 from runner.scripted.solutions import tell
 from runner.scripted.spec import Address, parse_spec
+from runner.sidecar.calls import LocalCalls, Places
 from runner.sidecar.served import Served
 from runner.stop import Stop
 from runner.types import Model, ProviderKind, Role
 
+PLACE = "local model"  # why a call pauses that waits for a place at one
 Opener = Callable[[Seat, Role], AbstractContextManager[Model]]
 
 
@@ -62,8 +65,8 @@ class Players:
 class Stage:
     """What the players of a trial must know: settings, its task and id, the tasks' solutions.
 
-    `on_pause(seconds, why)` is told of a pause that a vendor asked for, before it begins; `stop`
-    ends one.
+    `on_pause(seconds, why)` is told of a pause before it begins: one that a vendor asked for, or
+    (`PLACE`, of unknown length) one until a local model is free; `stop` ends one.
     """
 
     settings: Settings
@@ -93,7 +96,7 @@ def _unrecorded(players: Players, stage: Stage) -> Iterator[Opener]:
     if players.served is not None:
         live = replace(live, ollama_host=players.served.host)
     if players.script is None:
-        yield lambda seat, _role: seated(seat, live)
+        yield lambda seat, _role: _in_turn(seat, live, players, stage)
         return
     with ScriptedServer(stage.solutions) as server:
         script = players.script
@@ -106,9 +109,22 @@ def _unrecorded(players: Players, stage: Stage) -> Iterator[Opener]:
             connection = replace(
                 live, anthropic_api_key="scripted", anthropic_base_url=url, ollama_host=local
             )
-            return seated(seat, connection)
+            return _in_turn(seat, connection, players, stage)
 
         yield open_scripted
+
+
+@contextmanager
+def _in_turn(seat: Seat, connection: Connection, players: Players, stage: Stage) -> Iterator[Model]:
+    """The model of a seat; calls to a local one wait for a place and tell what they drew."""
+    with seated(seat, connection) as model:
+        if players.served is None or seat.provider != "ollama":
+            yield model
+            return
+        count = stage.settings.ollama_slots
+        places = Places(players.served.host, seat.model, count)
+        began = partial(stage.on_pause, 0.0, PLACE)
+        yield LocalCalls(model, places, players.served.power, began, stage.stop.wait)
 
 
 def _told(served: Served, stage: Stage) -> Callable[[str, Role], str]:

@@ -226,7 +226,7 @@ def with_server(
         key, image = ensure_standin(engine, settings.base_image, screen.say)
         served = serve_standin(engine, key, image.id, seats, results, screen)
     elif settings.ollama_host:
-        served = serve_given(settings.ollama_host, seats, results, load_pins())
+        served = serve_given(settings.ollama_host, seats, results, load_pins(), screen)
     else:
         gpu, image_name = settings.ollama_gpu, settings.ollama_image
         pins = load_pins()

@@ -16,6 +16,7 @@ from runner.budget import Account
 from runner.config.rates import RateCard
 from runner.errors import LimitReached, ModelFailure, Stopped
 from runner.events import CallReserved, CallSettled, Record, ToolUsed, Waited
+from runner.models.connection import PLACE_WAIT
 from runner.models.failures import sent_again
 from runner.slots import Slots
 from runner.types import Message, Model, Reply, Role, ToolSpec, Usage
@@ -134,7 +135,8 @@ class Meter:
             self._settle(call, reply, cost)
             spent = call.worst if cost is None else cost
         except ModelFailure as failure:
-            took = max(0.0, self.clock() - began - waited(failure.detail))
+            lost_s = waited(failure.detail) + waited(failure.detail, PLACE_WAIT)
+            took = max(0.0, self.clock() - began - lost_s)
             self._count(took, failure.detail)
             self._failed(call, failure, took)
             spent = call.worst
@@ -148,6 +150,7 @@ class Meter:
     def _count(self, model_s: float, detail: Mapping[str, object]) -> None:
         self.model_s += model_s
         self._count_wait("rate limit", waited(detail))
+        self._count_wait("local model", waited(detail, PLACE_WAIT))
 
     def _cost(self, call: "_Call", reply: Reply) -> float | None:
         """USD; None for a vendor that leaves out a count, for it may bill it all the same."""
@@ -239,7 +242,7 @@ class _Call:
     worst: float
 
 
-def waited(detail: Mapping[str, object]) -> float:
-    """Seconds a call waited for earlier attempts to fail; 0 when the model says nothing of it."""
-    seconds = detail.get("wait_s", 0.0)
+def waited(detail: Mapping[str, object], key: str = "wait_s") -> float:
+    """Seconds a call waited for earlier attempts, or for what `key` stands for; 0 when untold."""
+    seconds = detail.get(key, 0.0)
     return float(seconds) if isinstance(seconds, int | float) else 0.0

@@ -99,9 +99,9 @@ def slot_words(view: BoardView) -> str:
 
 
 def wait_words(view: BoardView) -> str:
-    """Who stands still for a rate limit or for money; empty when nobody does."""
+    """Who stands still for a rate limit, a local model or money; empty when nobody does."""
     parts = []
-    for what in ("rate limit", "money"):
+    for what in ("rate limit", "local model", "money"):
         if waiting := view.waiting(what):
             longest = max(flight.since_s for flight in waiting)
             since = f" ({span(longest)})" if longest >= LONG_ENOUGH_S else ""

@@ -11,6 +11,7 @@ from runner.ledger.transcript import TranscriptWriter
 from runner.matrix.engine import Attempt, Cell, Done
 from runner.matrix.here import Gate, await_engine, guarded
 from runner.matrix.selection import Benches, Parts
+from runner.players import PLACE
 from runner.recording.record import noting
 from runner.sandbox.engine import answers
 from runner.slots import Slots
@@ -87,8 +88,9 @@ def play(
         spec = replace(spec, manifest={**spec.manifest, "ollama": served.facts()})
     transcript = settings.transcripts / f"{spec.trial_id}.jsonl"
 
-    def on_pause(_seconds: float, _why: str) -> None:
-        record(Waited(spec.trial_id, "rate limit"))  # how long it was comes with the reply
+    def on_pause(_seconds: float, why: str) -> None:
+        what = why if why == PLACE else "rate limit"
+        record(Waited(spec.trial_id, what))  # how long it was comes with the reply
 
     with (
         TranscriptWriter(transcript, wiring.secrets(settings)) as told,

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 from runner.config.arms import Seat
 from runner.errors import ModelFailure
+from runner.models.connection import PLACE_WAIT
 from runner.recording.compare import difference
 from runner.recording.exchanges import Answer, Briefing, Exchange, Exchanges, Failure, Sent
 from runner.recording.request import Chain, Request
 from runner.types import JsonObject, Message, Model, Reply, Role, ToolSpec, UserText
 
 DIFFERS = "replay_differs"
+_WAITS = ("wait_s", PLACE_WAIT)
 
 
 @dataclass
@@ -153,7 +155,7 @@ def unhurried(detail: JsonObject) -> JsonObject:
 
     The replay does not wait, and its own wall time must not be shortened by waits of then.
     """
-    return {"recorded_wait_s" if key == "wait_s" else key: each for key, each in detail.items()}
+    return {f"recorded_{key}" if key in _WAITS else key: each for key, each in detail.items()}
 
 
 def differs(what: str) -> ModelFailure:

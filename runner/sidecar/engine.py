@@ -1,6 +1,6 @@
 """What a sidecar needs of the Docker engine beyond what sandboxes do; its errors become ours."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,6 +70,16 @@ def last_words(engine: Engine, container: str, lines: int = 5) -> str:
     """The end of a container's log."""
     with engine.translated("read a container's log"):
         return str(engine.client.api.logs(container, tail=lines).decode(errors="replace")).strip()
+
+
+def said_inside(engine: Engine, container: str, argv: Sequence[str]) -> str | None:
+    """What a short program says in a running container; None when it fails or is not there."""
+    with engine.translated("run a program in a container"):
+        api = engine.client.api
+        made = api.exec_create(container, list(argv), stderr=False)
+        said = api.exec_start(made["Id"])
+        code = api.exec_inspect(made["Id"])["ExitCode"]
+    return said.decode(errors="replace") if code == 0 else None
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from runner.sidecar import container
 from runner.sidecar.container import Recipe, Sidecar
 from runner.sidecar.digests import Kind, check_digest
 from runner.sidecar.engine import image_digest, pull_image
+from runner.sidecar.power import Ask, power_source
 from runner.sidecar.seats import LocalSeat, check_able
 from runner.types import JsonObject
 
@@ -50,7 +51,7 @@ class Served:
     """A server that answers and holds the models it was asked for.
 
     `gpu` and `why` are the sidecar's; of a server of somebody else's only each model's own share
-    is known. `image` is the digest of the sidecar's image.
+    is known. `image` is the digest of the sidecar's image; `power` tells what its GPUs draw.
     """
 
     place: Literal["sidecar", "standin", "given"]
@@ -61,6 +62,7 @@ class Served:
     gpu: Literal["gpu", "cpu", "unknown"] = "unknown"
     why: str = ""
     warm: Mapping[str, JsonObject] = field(default_factory=dict)
+    power: Ask | None = None
 
     def facts(self) -> JsonObject:
         """For a trial's manifest; JSON-able, without a name or password in the address."""
@@ -74,11 +76,14 @@ class Served:
             "image": self.image,
             "gpu": self.gpu,
             "why_no_gpu": self.why,
+            "power_measured": self.power is not None,
             "models": models,
         }
 
 
-def serve_given(host: str, seats: Sequence[LocalSeat], results: Path, pins: Pins) -> Served:
+def serve_given(
+    host: str, seats: Sequence[LocalSeat], results: Path, pins: Pins, screen: Screen | None = None
+) -> Served:
     """The server of OLLAMA_HOST, as it is: nothing is started, and nothing is pulled.
 
     Raises:
@@ -102,7 +107,17 @@ def serve_given(host: str, seats: Sequence[LocalSeat], results: Path, pins: Pins
         check_digest(results, "model", seat.model, facts.digest, _pin(pins, seat.model))
         check_able(seat, facts)
         models.append(facts)
-    return Served("given", host, version, tuple(models))
+    power = _measuring(power_source(host), screen or Screen())
+    return Served("given", host, version, tuple(models), power=power)
+
+
+def _measuring(power: Ask | None, screen: Screen) -> Ask | None:
+    if power is None:
+        screen.say(
+            "no nvidia-smi answers beside the local model: GPU-seconds and watt-hours are not "
+            "recorded"
+        )
+    return power
 
 
 def serve_sidecar(
@@ -129,7 +144,10 @@ def serve_sidecar(
     )
     recipe = Recipe("ollama", NAME, reference, VOLUME, pins.environment, gpu)
     there = container.start(engine, recipe, screen.say)
-    return _with_models(there, digest, seats, results, "model", pins, screen)
+    served = _with_models(there, digest, seats, results, "model", pins, screen)
+    if there.gpu == "cpu":  # which has been said
+        return served
+    return replace(served, power=_measuring(power_source(there.host, (engine, NAME)), screen))
 
 
 def serve_standin(
