@@ -40,7 +40,7 @@ TOKENS = f"""
     left join rates on rates.card = $card and rates.model = usage.model
     left join (
         select trial_id, role, model, count(*) as calls,
-               count(*) filter (json_type(detail, '$.gpu_seconds') in {_NUMBERS}) as gpu_calls
+               count(*) filter (json_type(detail, '$.gpu_s') in {_NUMBERS}) as gpu_calls
         from calls where not lost group by all
     ) as kept on kept.trial_id = usage.trial_id and kept.role = usage.role
              and kept.model = usage.model

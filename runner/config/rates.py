@@ -22,7 +22,7 @@ _KWH_WH = 1000
 # Keys of a call's `detail` where NVIDIA's tools were asked: its energy, and the seconds in which
 # the GPU was at work for it.
 WATT_HOURS = "watt_hours"
-GPU_SECONDS = "gpu_seconds"
+GPU_SECONDS = "gpu_s"
 MEASURED = (WATT_HOURS, GPU_SECONDS)
 
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -47,8 +47,8 @@ FROM (
         END AS watt_hours,
         -- Those in which the GPU worked where that was measured; `least` leaves NULL out.
         least(latency_s, CASE
-            WHEN json_type(detail, '$.gpu_seconds') IN ('DOUBLE', 'UBIGINT', 'BIGINT')
-            AND (detail->>'gpu_seconds')::DOUBLE >= 0 THEN (detail->>'gpu_seconds')::DOUBLE
+            WHEN json_type(detail, '$.gpu_s') IN ('DOUBLE', 'UBIGINT', 'BIGINT')
+            AND (detail->>'gpu_s')::DOUBLE >= 0 THEN (detail->>'gpu_s')::DOUBLE
         END) AS worked_s
     FROM new_calls
 )

@@ -12,14 +12,13 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from runner.config.rates import WATT_HOURS
+from runner.config.rates import GPU_SECONDS, WATT_HOURS
 from runner.errors import EnvironmentProblem, SandboxFailure
 from runner.models.connection import is_local
 from runner.sandbox.engine import Engine
 from runner.sidecar.engine import said_inside
 from runner.types import JsonObject
 
-GPU_SECONDS = "gpu_s"  # the key of a call's `detail` for the time its GPUs were busy
 EVERY_S = 0.5
 _ASK_S = 5.0
 _HOUR_S = 3600

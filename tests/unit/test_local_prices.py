@@ -144,7 +144,7 @@ def test_what_was_measured_takes_the_place_of_the_seconds_of_the_call(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cards(results.parent / "rates", gpu_hour=1.0, kwh=0.3, watts=200.0)
-    play(results, "B", 0.5, watt_hours=1000, gpu_seconds=900)
+    play(results, "B", 0.5, watt_hours=1000, gpu_s=900)
     text = said(capsys, "reprice", "--card", "mine", "--against", "list-2026-11")
     assert row(text, "B")[1] == "1.050"
     play(results, "A", 1.0)

@@ -5,8 +5,8 @@ from threading import Event
 
 import pytest
 
-from runner.config.rates import WATT_HOURS, measured_wh
-from runner.sidecar.power import GPU_SECONDS, Draw, Watch, over_time, power_source, read_draw
+from runner.config.rates import GPU_SECONDS, WATT_HOURS, measured_wh
+from runner.sidecar.power import Draw, Watch, over_time, power_source, read_draw
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
 HERE = "http://127.0.0.1:11434"

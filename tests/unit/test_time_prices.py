@@ -107,11 +107,11 @@ def test_energy_that_is_no_number_was_not_measured(said: object) -> None:
 
 def test_seconds_of_the_gpu_take_the_place_of_the_calls_and_are_never_more() -> None:
     # The energy of what nobody measured goes on counting all of the call.
-    said = {"gpu_seconds": 1800}
+    said = {"gpu_s": 1800}
     assert BOTH.usd(QWEN, Usage(), 3600.0, said) == pytest.approx(0.36 + 0.06)
     assert HOUR.usd(QWEN, Usage(), None, said) == pytest.approx(0.36)
-    assert HOUR.usd(QWEN, Usage(), 3600.0, {"gpu_seconds": 7200.0}) == pytest.approx(0.72)
-    assert HOUR.usd(QWEN, Usage(), 3600.0, {"gpu_seconds": "1"}) == pytest.approx(0.72)
+    assert HOUR.usd(QWEN, Usage(), 3600.0, {"gpu_s": 7200.0}) == pytest.approx(0.72)
+    assert HOUR.usd(QWEN, Usage(), 3600.0, {"gpu_s": "1"}) == pytest.approx(0.72)
 
 
 def test_tokens_and_time_add_up() -> None:
@@ -201,7 +201,7 @@ def events_of(*calls: Event) -> list[Event]:
 # 3600 s not measured, 1800 s (of 2000) at 500 Wh, one lost: 0.72 * 1.5 + 0.30 * (0.2 + 0.5) + 0.25.
 CALLS = (
     settled(1, 3600.0, {}),
-    settled(2, 2000.0, {"watt_hours": 500.0, "gpu_seconds": 1800.0}),
+    settled(2, 2000.0, {"watt_hours": 500.0, "gpu_s": 1800.0}),
     settled(3, 7.0, {"watt_hours": 9.0}, lost=True),
 )
 COST = 0.72 * 1.5 + 0.30 * 0.7 + 0.25
@@ -246,7 +246,7 @@ def test_a_time_nobody_measured_costs_null_and_never_zero(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("said", ["500", "much", None, True, -1, {"a": 1}])
 def test_what_is_on_record_and_is_no_number_was_not_measured(tmp_path: Path, said: object) -> None:
-    detail = {"watt_hours": said, "gpu_seconds": said}
+    detail = {"watt_hours": said, "gpu_s": said}
     db = filled(tmp_path, [BOTH], settled(1, 3600.0, detail))
     assert ask(db, "SELECT usd FROM costs") == [(pytest.approx(HOURLY),)]
 
