@@ -124,7 +124,9 @@ def _in_turn(seat: Seat, connection: Connection, players: Players, stage: Stage)
         count = stage.settings.ollama_slots
         places = Places(players.served.host, seat.model, count)
         began = partial(stage.on_pause, 0.0, PLACE)
-        yield LocalCalls(model, places, players.served.power, began, stage.stop.wait)
+        yield LocalCalls(
+            model, players.served.host, places, players.served.power, began, stage.stop.wait
+        )
 
 
 def _told(served: Served, stage: Stage) -> Callable[[str, Role], str]:

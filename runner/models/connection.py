@@ -12,7 +12,7 @@ Options = Mapping[str, object]
 Kinds = Mapping[str, tuple[type, ...]]
 
 
-# The key of a call's `detail` for the seconds it waited until a local model was free.
+# The key of a call's `detail` for the seconds until a local model was free, or back again.
 PLACE_WAIT = "place_wait_s"
 # Stands for an Ollama server that is yet to be found or started: an address where nobody is.
 NO_SERVER = "http://127.0.0.1:9/no-server-yet"

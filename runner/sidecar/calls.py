@@ -13,10 +13,12 @@ from typing import IO
 
 from runner.errors import EnvironmentProblem, ModelFailure
 from runner.models.connection import PLACE_WAIT
+from runner.models.ollama_store import RESTART_WAIT_S, server_version
 from runner.sidecar.power import Ask, Watch
 from runner.types import JsonObject, Message, Model, Reply, ToolSpec
 
 _LOOK_S = 0.05
+_ANSWER_S = 2.0
 
 
 class Places:
@@ -85,13 +87,16 @@ class LocalCalls:
     def __init__(
         self,
         model: Model,
+        host: str,
         places: Places,
         power: Ask | None,
         began: Callable[[], None],
         wait: Callable[[float], bool],
     ) -> None:
-        """`began` and `wait` are those of `Places.held`; without `power` nothing is measured."""
+        """`host` is the server's address, `began` and `wait` are those of `Places.held`; without
+        `power` nothing is measured."""
         self._model = model
+        self._host = host
         self._places = places
         self._power = power
         self._began = began
@@ -103,7 +108,11 @@ class LocalCalls:
         return self._model.name
 
     def reply(self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
-        """The model's reply or failure, its detail with `place_wait_s`, `watt_hours`, `gpu_s`."""
+        """The model's reply or failure, its detail with `place_wait_s`, `watt_hours`, `gpu_s`.
+
+        A failure by which a server that died made itself known comes when the server is back,
+        since nobody would answer who asks again at once.
+        """
         with self._places.held(self._began, self._wait) as waited_s:
             watch = Watch(self._power) if self._power else None
             try:
@@ -113,9 +122,23 @@ class LocalCalls:
                     with watch:
                         reply = self._model.reply(system, messages, tools)
             except ModelFailure as failure:
+                if failure.kind == "connection_lost":
+                    waited_s += self._until_back()
                 failure.detail = {**failure.detail, **_told(waited_s, watch)}
                 raise
             return replace(reply, detail={**reply.detail, **_told(waited_s, watch)})
+
+    def _until_back(self) -> float:
+        """Wait until the server answers, but not for ever; gives the seconds."""
+        since = time.monotonic()
+        while time.monotonic() - since < RESTART_WAIT_S:
+            try:
+                server_version(self._host, _ANSWER_S)
+                break
+            except EnvironmentProblem:
+                if self._wait(_LOOK_S):
+                    break
+        return time.monotonic() - since
 
 
 def _told(waited_s: float, watch: Watch | None) -> JsonObject:

@@ -8,10 +8,12 @@ from threading import Event, Thread
 
 import pytest
 from fakes import PlayedModel, meter, says
+from wire_samples import free_port_url
 
 from runner.errors import EnvironmentProblem, ModelFailure
 from runner.models.connection import PLACE_WAIT
 from runner.recording.replay import unhurried
+from runner.scripted.server import ScriptedServer
 from runner.sidecar.calls import LocalCalls, Places
 from runner.sidecar.power import Ask, Draw
 from runner.types import Message, Reply, ToolSpec, UserText
@@ -36,6 +38,10 @@ def fail() -> None:
     raise ModelFailure("it is gone", kind="connection_lost", detail={"attempts": 1})
 
 
+def refuse() -> None:
+    raise ModelFailure("no", kind="api_error", detail={"attempts": 1})
+
+
 def patient(seconds: float) -> bool:
     time.sleep(0.001)
     return False
@@ -47,8 +53,9 @@ def calls(
     power: Ask | None = None,
     began: Callable[[], None] = lambda: None,
     wait: Callable[[float], bool] = patient,
+    host: str = HOST,
 ) -> LocalCalls:
-    return LocalCalls(model, places, power, began, wait)
+    return LocalCalls(model, host, places, power, began, wait)
 
 
 def ask(model: LocalCalls) -> Reply:
@@ -79,7 +86,7 @@ def test_who_is_told_to_stop_while_it_waits_has_sent_nothing(one: Places) -> Non
 
 def test_a_place_is_free_again_after_a_failure(one: Places) -> None:
     with pytest.raises(ModelFailure):
-        ask(calls(one, Played(fail)))
+        ask(calls(one, Played(refuse)))
     assert PLACE_WAIT not in ask(calls(one, Played())).detail
 
 
@@ -133,8 +140,32 @@ def test_power_is_told_of_replies_and_of_failures(one: Places) -> None:
     detail = ask(calls(one, Played(), power)).detail
     assert {"watt_hours", "gpu_s"} <= set(detail)
     with pytest.raises(ModelFailure) as caught:
-        ask(calls(one, Played(fail), power))
+        ask(calls(one, Played(refuse), power))
     assert {"watt_hours", "gpu_s", "attempts"} <= set(caught.value.detail)
+
+
+def test_a_server_that_died_is_waited_for_before_anybody_asks_again(one: Places) -> None:
+    with ScriptedServer({}) as server:
+        looks = [server.url, free_port_url()]
+
+        def come_back(seconds: float) -> bool:
+            model._host = looks[0]
+            return False
+
+        model = calls(one, Played(fail), host=looks[1], wait=come_back)
+        with pytest.raises(ModelFailure) as caught:
+            ask(model)
+    waited = caught.value.detail[PLACE_WAIT]
+    assert isinstance(waited, float)
+    assert waited > 0
+    assert model._host == looks[0]
+
+
+def test_who_is_told_to_stop_does_not_wait_for_a_server_that_died(one: Places) -> None:
+    began = time.monotonic()
+    with pytest.raises(ModelFailure):
+        ask(calls(one, Played(fail), host=free_port_url(), wait=lambda seconds: True))
+    assert time.monotonic() - began < 5
 
 
 def test_without_power_nothing_is_told_of_it(one: Places) -> None:
