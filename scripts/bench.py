@@ -47,6 +47,7 @@ def main() -> int:
     catalogue = load_catalogue(settings)
     bench = wiring.prepare(settings, catalogue, catalogue.tasks["T2"], console.print)
     figures = [*call_figures(bench), *life_figures(bench), trial_figure(bench)]
+    figures.append(sidecar_figure(bench))
     if not options.skip_plain:
         figures += harness_figures(bench, options.rounds, console)
     console.print(as_table("Figures", figures))
@@ -145,6 +146,25 @@ def trial_figure(bench: wiring.Bench) -> Figure:
     overhead = ended.wall_s - sum(filter(None, (ended.model_s, ended.tool_s, ended.judge_s)))
     note = f"wall {ended.wall_s:.1f} s, judge {ended.judge_s or 0:.1f} s"
     return Figure(f"overhead of a scripted trial of {CALLS} calls", overhead, "s", 2.0, note)
+
+
+def sidecar_figure(bench: wiring.Bench) -> Figure:
+    """What a trial of arm B does before its clock starts when its local model is loaded already.
+
+    The stand-in's container is found, asked for its models and has them in memory.
+    """
+    arm = bench.catalogue.arms["B"]
+    players = wiring.Players.read("scripted")
+    took = []
+    with tempfile.TemporaryDirectory() as folder:
+        settings = bench.settings.model_copy(update={"results": Path(folder)})
+        for _ in range(8):
+            began = time.monotonic()
+            ready = wiring.with_server(players, settings, bench.engine, (arm,))
+            wiring.preloaded(ready, arm)
+            took.append(time.monotonic() - began)
+    note = f"the first, which may start it, {took[0]:.2f} s"
+    return Figure("arm B's server found warm, median", statistics.median(took[1:]), "s", 1.0, note)
 
 
 def harness_figures(bench: wiring.Bench, rounds: int, console: Console) -> list[Figure]:
