@@ -1,0 +1,170 @@
+"""What a local model's server is held to: its digests, what it can do, and whose fault it is."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.config.arms import Arm, ExecutorSeat, Limits, Seat
+from runner.config.ollama import Pins, load_pins
+from runner.errors import EnvironmentProblem, UsageError
+from runner.models.ollama_store import ModelFacts, load_model
+from runner.scripted.server import ScriptedServer
+from runner.sidecar.digests import FILE, check_digest
+from runner.sidecar.gpu import no_gpu
+from runner.sidecar.seats import LocalSeat, check_able, local_seats
+from runner.sidecar.served import Screen, Served, serve_given, warmed
+
+MODEL = "qwen3.5:9b"
+SEAT = LocalSeat(MODEL, 8192, loading={"num_ctx": 8192})
+FACTS = ModelFacts(MODEL, "ab" * 32, 9, "9.7B", "Q4_K_M", "qwen35", 262_144, ("tools", "thinking"))
+
+
+# ---- digests --------------------------------------------------------------------------------
+
+
+def test_another_digest_than_the_first_is_refused_with_both(tmp_path: Path) -> None:
+    check_digest(tmp_path, "model", MODEL, "aa11")
+    check_digest(tmp_path, "model", MODEL, "aa11")
+    with pytest.raises(EnvironmentProblem, match=r"bb22.*began with aa11.*RUNNER_RESULTS"):
+        check_digest(tmp_path, "model", MODEL, "bb22")
+    assert json.loads((tmp_path / FILE).read_text()) == {"model": {MODEL: "aa11"}}
+
+
+def test_another_digest_than_the_pinned_is_refused_and_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match=r"bb22.*pins aa"):
+        check_digest(tmp_path, "model", MODEL, "bb22", pinned="aa")
+    assert not (tmp_path / FILE).exists()
+    check_digest(tmp_path, "model", MODEL, "aa11", pinned="aa")
+
+
+def test_models_images_and_scripted_models_are_told_apart(tmp_path: Path) -> None:
+    check_digest(tmp_path, "model", MODEL, "1")
+    check_digest(tmp_path, "scripted model", MODEL, "2")
+    check_digest(tmp_path, "image", MODEL, "3")
+    check_digest(tmp_path, "model", "other", "4")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"model": "aa"}', "\x00"])
+def test_a_damaged_file_is_named_and_left(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(EnvironmentProblem, match=FILE):
+        check_digest(tmp_path, "model", MODEL, "aa11")
+    assert (tmp_path / FILE).read_text() == text
+
+
+# ---- what is asked of a model ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "seat", "said"),
+    [
+        (replace(FACTS, capabilities=("completion",)), SEAT, "cannot do tools"),
+        (replace(FACTS, capabilities=("tools",)), replace(SEAT, thinks=True), "cannot do thinking"),
+        (replace(FACTS, context_length=4096), SEAT, "context of 4096 tokens, and num_ctx is 8192"),
+    ],
+)
+def test_what_a_model_cannot_do_is_refused(facts: ModelFacts, seat: LocalSeat, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        check_able(seat, facts)
+
+
+def test_what_a_server_does_not_tell_is_no_reason_to_refuse() -> None:
+    check_able(SEAT, replace(FACTS, capabilities=(), context_length=None))
+    check_able(replace(SEAT, thinks=True), FACTS)
+
+
+def test_the_largest_context_of_all_seats_is_loaded_with_all_that_loading_depends_on() -> None:
+    options = {"num_ctx": 8192, "num_gpu": 20, "num_thread": 4, "temperature": 0.5, "think": True}
+    lead = Seat("ollama", MODEL, options=options)
+    small = ExecutorSeat("ollama", MODEL, 100, options={"num_ctx": 4096, "keep_alive": "1m"})
+    arm = Arm("X", "x", lead, small, {"default": 1}, Limits())
+    (seat,) = local_seats((arm, replace(arm, lead=Seat("anthropic", "m"))))
+    loading = {"num_ctx": 8192, "num_gpu": 20, "num_thread": 4}
+    assert seat == LocalSeat(MODEL, 8192, None, loading, thinks=True)
+
+
+# ---- GPUs -----------------------------------------------------------------------------------
+
+NVIDIA = (
+    "OCI runtime create failed: container init caused: Running hook #0:: error running hook\n"
+    "nvidia-container-cli: initialization error: nvml error: driver not loaded: unknown"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            'could not select device driver "nvidia" with capabilities: [[gpu]]',
+            "the Docker engine has no NVIDIA runtime",
+        ),
+        (
+            NVIDIA,
+            "NVIDIA's runtime failed: initialization error: nvml error: driver not loaded: unknown",
+        ),
+        ("port is already allocated", None),
+        ("no space left on device", None),
+    ],
+)
+def test_only_an_error_about_gpus_means_that_there_is_none(said: str, why: str | None) -> None:
+    assert no_gpu(said) == why
+
+
+# ---- a server of somebody else's ------------------------------------------------------------
+
+
+@pytest.fixture
+def pins() -> Pins:
+    return load_pins()
+
+
+@pytest.fixture
+def given() -> Iterator[str]:
+    """The address of one that holds the model; its disk is its memory."""
+    with ScriptedServer({}) as server:
+        load_model(server.url, MODEL, {"num_ctx": 4096}, None)
+        yield server.url
+
+
+def test_nobody_at_the_address_is_said_with_what_to_do(pins: Pins, tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match=r"`ollama serve`.*unset it to have a server"):
+        serve_given("http://127.0.0.1:9", (SEAT,), tmp_path, pins)
+
+
+def test_a_missing_model_is_named_with_the_command(given: str, pins: Pins, tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match="ollama pull another"):
+        serve_given(given, (replace(SEAT, model="another"),), tmp_path, pins)
+
+
+def test_that_nobody_tells_its_power_is_said_once(
+    given: str, pins: Pins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said: list[str] = []
+    served = serve_given(given, (SEAT, SEAT), tmp_path, pins, Screen(say=said.append))
+    assert served.power is None
+    assert len(said) == 1
+    assert "GPU-seconds and watt-hours are not recorded" in said[0]
+
+
+def test_a_model_that_changed_between_trials_is_refused(
+    given: str, pins: Pins, tmp_path: Path
+) -> None:
+    served = serve_given(given, (SEAT,), tmp_path, pins)
+    before = replace(served.models[0], digest="cd" * 32)
+    with pytest.raises(EnvironmentProblem, match=r"was cdcd.*results of two must not be mixed"):
+        warmed(replace(served, models=(before,)), (SEAT,))
+
+
+def test_the_manifests_facts_are_json_and_hold_no_password(
+    given: str, pins: Pins, tmp_path: Path
+) -> None:
+    served = serve_given(given, (SEAT,), tmp_path, pins)
+    facts = json.loads(json.dumps(warmed(served, (SEAT,)).facts()))
+    assert facts["models"][MODEL]["context_loaded"] == 8192
+    assert facts["models"][MODEL]["preload_s"] >= 0
+    secret = Served("given", "http://me:hunter2@gpu:11434", "1", ()).facts()
+    assert "hunter2" not in json.dumps(secret)
