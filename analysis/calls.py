@@ -4,7 +4,7 @@ Each row carries its model's prices by one rate card, so that whatever is reckon
 needs no database.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from runner.types import ProviderKind, Role, Usage
 
 TOKEN_CLASSES = tuple(each.name for each in fields(Usage))
 PRICES = tuple(each.name for each in fields(Rate))
+_VALUED = frozenset((*TOKEN_CLASSES, *PRICES))
 _USAGE = ", ".join(TOKEN_CLASSES)
 _RATE = ", ".join(f"rates.{name}" for name in PRICES)
 _NUMBERS = "('DOUBLE', 'UBIGINT', 'BIGINT')"
@@ -183,15 +184,22 @@ def measured(
         return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
     return Measured(
-        tuple(GrowthRow(**_valued(row)) for row in rows(GROWTH)),
-        tuple(TokenRow(**_valued(row)) for row in rows(TOKENS)),
+        tuple(GrowthRow(**row) for row in _valued(rows(GROWTH))),
+        tuple(TokenRow(**row) for row in _valued(rows(TOKENS))),
         tuple(TimeRow(**row) for row in rows(TIMES)),
         tuple(ReturnRow(**row) for row in rows(RETURNS)),
     )
 
 
-def _valued(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with its tokens and its prices as one value each."""
-    kept = {name: value for name, value in row.items() if name not in (*TOKEN_CLASSES, *PRICES)}
-    rate = None if row["input"] is None else Rate(**{name: row[name] for name in PRICES})
-    return {**kept, "usage": Usage(**{name: row[name] for name in TOKEN_CLASSES}), "rate": rate}
+def _valued(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows, each with its tokens and its prices as one value; equal prices are one object."""
+    rates: dict[object, Rate] = {}
+    for row in rows:
+        kept = {name: value for name, value in row.items() if name not in _VALUED}
+        rate = None
+        if row["input"] is not None:
+            prices = tuple(row[name] for name in PRICES)
+            rate = rates.get(prices)
+            if rate is None:
+                rate = rates[prices] = Rate(**dict(zip(PRICES, prices, strict=True)))
+        yield {**kept, "usage": Usage(*(row[name] for name in TOKEN_CLASSES)), "rate": rate}

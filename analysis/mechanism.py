@@ -172,7 +172,9 @@ def _spread(tokens: int, classes: Tokens) -> Tokens:
 
 
 def _cell(task: str, arm: str, calls: Sequence[GrowthRow]) -> Mechanism:
-    split = [(call, returns_of(call, before)) for call, before in pairs(calls)]
+    split = [
+        (call, returns_of(call, before)) for call, before in pairs(calls) if call.executor_returns
+    ]
     known = all(call.rate for call in calls)
 
     def spent(part: str) -> float | None:

@@ -17,6 +17,7 @@ Kind = Literal["added", "removed", "place", "same"]
 _CONTEXT = 3
 _ALIKE = 2 * _CONTEXT + 1  # equal lines after which two files go on alike
 _FAR = 80  # lines within which they have to
+_STRIDE = 64  # lines compared at once
 _MOST_LINES = 4_000  # of a diff shown; who needs more opens the stored change
 _KINDS: Mapping[str, Kind] = {"+": "added", "-": "removed", "@": "place", " ": "same"}
 UNKNOWN_START = "what it started from is not on this machine: the whole file as the trial left it"
@@ -119,8 +120,8 @@ def _pieces(old: Lines, new: Lines) -> Iterator[tuple[int, int, int, int]]:
     """
     i = j = 0
     while True:
-        while i < len(old) and j < len(new) and old[i] == new[j]:
-            i, j = i + 1, j + 1
+        alike = _alike(old, i, new, j)
+        i, j = i + alike, j + alike
         if i == len(old) and j == len(new):
             return
         skipped = next(
@@ -135,6 +136,19 @@ def _pieces(old: Lines, new: Lines) -> Iterator[tuple[int, int, int, int]]:
         ends = min(len(old), i + skipped[0]), min(len(new), j + skipped[1])
         yield i, ends[0], j, ends[1]
         i, j = ends
+
+
+def _alike(old: Lines, i: int, new: Lines, j: int) -> int:
+    """How many lines are equal from these two on."""
+    most = min(len(old) - i, len(new) - j)
+    count = 0
+    while count < most and (
+        old[i + count : i + count + _STRIDE] == new[j + count : j + count + _STRIDE]
+    ):
+        count += _STRIDE
+    while count < most and old[i + count] == new[j + count]:
+        count += 1
+    return min(count, most)
 
 
 def _moved(line: str, old_by: int, new_by: int) -> str:

@@ -5,12 +5,12 @@ one whose hash it names: what a model or a tool said is shown, never run.
 """
 
 import base64
-import gzip
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,12 +19,12 @@ from markupsafe import Markup
 from analysis.charts.picture import Picture
 from analysis.colours import Colour, arm_colours
 from analysis.report.build import MARKS, SIMULATED
-from analysis.report.detail import Detail, Places, detail
+from analysis.report.detail import Places
 from analysis.report.parts import Report
 from analysis.report.rows import Trial
+from analysis.report.trial_pages import STYLE, file_names, packed_trials, pages, table_rows
 
 EMBED_BYTES = 3_000_000  # of packed trials in the page; with more, each gets a page of its own
-PACKS_AT_MOST = 10  # times that text becomes smaller by packing, at the very best
 WIDE = 700  # pixels from which a picture gets a line of its own
 FILTERS = ("arm", "task", "status", "kind")
 NUMBERS = {"turns": "iterations", "USD": "usd", "time": "wall_s", "tokens": "tokens"}
@@ -32,7 +32,10 @@ NUMBERS = {"turns": "iterations", "USD": "usd", "time": "wall_s", "tokens": "tok
 
 @dataclass(frozen=True)
 class Page:
-    """The main file's text, and the text of each linked file by its path beside it."""
+    """The main file's text, and the text of each linked file by its path beside it.
+
+    `files` are made as they are asked for, which takes most of a large report's time.
+    """
 
     html: str
     files: Iterable[tuple[str, str]]
@@ -48,8 +51,8 @@ def page(
 ) -> Page:
     """The page. Trials are packed into it up to `embed_bytes`, else linked in `folder`."""
     templates = environment(report)
-    packed = packed_trials(templates, trials, places, embed_bytes)
-    linked = packed is None
+    packed, whole = packed_trials(templates, trials, places, embed_bytes)
+    linked = not whole
     names = file_names(trials)
     style = style_text(report)
     script = "" if not trials else source(templates, "report.js")
@@ -62,7 +65,7 @@ def page(
         frames="frame-src 'self' file:; " if linked else "",
         trials=trials,
         embedded=not linked,
-        details=Markup(json.dumps(packed or {}).replace("<", "\\u003c")),
+        details=Markup(json.dumps({} if linked else packed).replace("<", "\\u003c")),
         links=[
             f"{quote(folder)}/{quote(name)}" if linked else f"#trial={quote(t.row.trial_id)}"
             for name, t in zip(names, trials, strict=True)
@@ -70,8 +73,12 @@ def page(
         values=[numbers(trial, report) for trial in trials],
         choices=choices(report),
     )
-    files = pages(templates, trials, places, names, style) if linked else ()
-    return Page(html, ((f"{folder}/{name}", text) for name, text in files), linked)
+    if not linked:
+        return Page(html, (), linked)
+    unpack = source(templates, "trial.js")
+    shell = {"style": STYLE, "script": Markup(unpack), "script_hash": policy_hash(unpack)}
+    beside = chain([(STYLE, style)], pages(templates, trials, places, names, packed, shell))
+    return Page(html, ((f"{folder}/{name}", text) for name, text in beside), linked)
 
 
 def environment(report: Report) -> Environment:
@@ -91,7 +98,7 @@ def environment(report: Report) -> Environment:
         "tone": lambda status: "good" if status.endswith("solved") else "bad",
         "simulated": SIMULATED if "scripted" in report.kinds else "",
     }
-    made.filters |= {"picture": drawing, "is_wide": is_wide}
+    made.filters |= {"picture": drawing, "is_wide": is_wide, "table_rows": table_rows}
     return made
 
 
@@ -138,65 +145,6 @@ def choices(report: Report) -> list[tuple[str, list[str]]]:
     titles = [column.title for column in table.columns]
     found = [(name, sorted({row[titles.index(name)] for row in table.rows})) for name in FILTERS]
     return [(name, values) for name, values in found if len(values) > 1]
-
-
-def packed_trials(
-    templates: Environment, trials: Sequence[Trial], places: Places, most: int
-) -> dict[str, str] | None:
-    """Each trial's record as base64 of gzip, or None when they are more than `most` bytes."""
-    if raw_bytes(trials, places) > most * PACKS_AT_MOST:
-        return None
-    packed = {}
-    left = most
-    for trial in trials:
-        data = gzip.compress(fragment(templates, detail(trial, places)).encode(), 9, mtime=0)
-        packed[trial.row.trial_id] = base64.b64encode(data).decode()
-        left -= len(packed[trial.row.trial_id])
-        if left < 0:
-            return None
-    return packed
-
-
-def raw_bytes(trials: Sequence[Trial], places: Places) -> int:
-    """The bytes of what the trials said, so that what can't fit in is not packed in vain."""
-    paths = (places.transcripts / f"{trial.row.trial_id}.jsonl" for trial in trials)
-    return sum(path.stat().st_size for path in paths if path.exists())
-
-
-def fragment(templates: Environment, found: Detail) -> str:
-    """One trial's record as HTML."""
-    return templates.get_template("trial.html").render(t=found)
-
-
-def pages(
-    templates: Environment,
-    trials: Sequence[Trial],
-    places: Places,
-    names: Sequence[str],
-    style: str,
-) -> Iterator[tuple[str, str]]:
-    """A page of its own for each trial, without any script."""
-    template = templates.get_template("trial_page.html")
-    for trial, name in zip(trials, names, strict=True):
-        simulated = SIMULATED if trial.row.provider_kind == "scripted" else ""
-        yield (
-            name,
-            template.render(
-                title=trial.row.trial_id,
-                style=Markup(style),
-                style_hash=policy_hash(style),
-                simulated=simulated,
-                body=Markup(fragment(templates, detail(trial, places))),
-            ),
-        )
-
-
-def file_names(trials: Sequence[Trial]) -> list[str]:
-    """A file's name for each trial: its id, or a number where that is no safe name."""
-    return [
-        f"{name}.html" if re.fullmatch(r"[A-Za-z0-9][\w.-]{0,120}", name) else f"trial {n}.html"
-        for n, name in enumerate(trial.row.trial_id for trial in trials)
-    ]
 
 
 def is_wide(picture: Picture) -> bool:

@@ -5,8 +5,7 @@ example: runner report --kind live --out report.html
 
 import argparse
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,10 +26,11 @@ from analysis.report.parts import Report
 from analysis.report.rows import FOREMOST, Question, Record, chosen_kinds, kinds_there, read_record
 from analysis.report.terminal import show
 from runner.cli import options as opt
+from runner.cli.report_files import put, put_all, sweep
 from runner.config.rates import RateCard, load_cards
 from runner.config.settings import Settings, load_settings
 from runner.config.tasks import load_tasks
-from runner.errors import EXIT_OK, EnvironmentProblem, UsageError
+from runner.errors import EXIT_OK, UsageError
 from runner.image.states import pristine_tree, starting_tree, tree_digest
 from runner.ledger.database import sync
 from runner.ledger.duck import query
@@ -166,6 +166,8 @@ def chosen_form(wanted: str | None, out: Path | None) -> str:
 def write(out: Path, report: Report, form: str, record: Record, settings: Settings) -> int:
     """Write the file, and a page a trial where they do not fit in; how many of those.
 
+    Pages of an earlier report of the same name are gone afterwards.
+
     Raises:
         EnvironmentProblem: the disk refuses.
     """
@@ -175,34 +177,10 @@ def write(out: Path, report: Report, form: str, record: Record, settings: Settin
     places = Places(settings.transcripts, settings.changes, starting_trees(record, settings))
     folder = f"{out.stem}-trials"
     made = page(report, record.trials, places, folder)
-    count = put_all(out.parent, made.files)
+    written = put_all(out.parent, made.files)
     put(out, made.html)
-    return count
-
-
-def put_all(folder: Path, files: Iterable[tuple[str, str]]) -> int:
-    """Write files below a folder; how many."""
-    count = 0
-    for count, (name, text) in enumerate(files, start=1):  # noqa: B007
-        put(folder / name, text)
-    return count
-
-
-def put(path: Path, text: str) -> None:
-    """Write a file, whole or not at all.
-
-    Raises:
-        EnvironmentProblem: the disk refuses.
-    """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
-        fresh.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            fresh.unlink(missing_ok=True)
-        raise EnvironmentProblem(f"cannot write {path}: {error.strerror or error}") from error
+    sweep(out.parent / folder, written)
+    return len(record.trials) if made.linked else 0
 
 
 def starting_trees(record: Record, settings: Settings) -> Mapping[str, Tree]:

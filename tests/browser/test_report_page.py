@@ -187,15 +187,19 @@ def test_many_trials_get_pages_of_their_own_and_still_stand_side_by_side(
     (tmp_path / "many").mkdir()
     for name, text in made.files:
         (tmp_path / name).write_text(text, encoding="utf-8")
-    assert len(list((tmp_path / "many").iterdir())) == 32
+    assert len(list((tmp_path / "many").iterdir())) == 32 + 1  # and their one style sheet
     fresh(browser, path, "#trial=scripted-A-T1-0-1&beside=scripted-B-T1-0-1")
     browser.wait("return document.querySelectorAll('.pane iframe').length === 2")
     quiet(browser, path)
     alone = tmp_path / "many" / "scripted-A-T1-0-1.html"
     fresh(browser, alone)
     assert browser.ask(IN_VIEW, ".warning")
-    assert "<script>window.ran" in browser.ask("return document.body.textContent")
+    browser.wait("return document.querySelectorAll('.said').length > 0")
+    assert "<script>window.ran" in browser.ask("return document.body.innerText")
     assert browser.ask("return window.ran ?? null") is None
+    assert browser.ask("return getComputedStyle(document.body).margin") == "0px"  # by its style
+    browser.click("#unfold")
+    assert browser.ask("return [...document.querySelectorAll('.output')].every(e => e.open)")
     quiet(browser, alone)
 
 

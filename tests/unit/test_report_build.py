@@ -1,5 +1,7 @@
 """What a report says of records that have little to say."""
 
+import base64
+import gzip
 from pathlib import Path
 
 import pytest
@@ -220,11 +222,32 @@ def test_trials_that_do_not_fit_in_are_linked_and_the_page_stays_small(tmp_path:
     inside = page(report, record.trials, places, "trials")
     beside = page(report, record.trials, places, "trials", embed_bytes=100)
     assert (inside.linked, list(inside.files)) == (False, [])
-    ((name, text),) = beside.files
-    assert name == "trials/live-A-T1-0-1.html"
+    (style, _), (name, text) = beside.files
+    assert (style, name) == ("trials/style.css", "trials/live-A-T1-0-1.html")
     assert f'href="{name}"' in beside.html
-    assert "word word" in text
-    assert "<script" not in text
+    assert "word word" in unpacked(text)
+    assert len(text) < 6_000  # 10,000 characters were said, and the style is beside it
+    assert "because" in text  # what needs no script to be read
+
+
+def unpacked(text: str) -> str:
+    """The record that a trial's own page holds."""
+    packed = text.split('id="packed">')[1].split("<")[0]
+    return gzip.decompress(base64.b64decode(packed)).decode()
+
+
+def test_a_trials_own_page_lets_nothing_run_but_what_unpacks_it(tmp_path: Path) -> None:
+    events = trial(reason=HOSTILE)
+    said(tmp_path, events)
+    record = record_of(tmp_path, events)
+    places = Places(tmp_path / "transcripts", tmp_path, {})
+    report = build(record, answered(record))
+    *_, (_, text) = page(report, record.trials, places, "trials", embed_bytes=0).files
+    policy = text.split('Content-Security-Policy" content="')[1].split('"')[0]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert text.count("<script") == 2  # what is packed, and what unpacks it
+    assert "<script>window.ran" not in unpacked(text) + text
 
 
 def test_the_page_lets_nothing_run_but_its_own_script(tmp_path: Path) -> None:

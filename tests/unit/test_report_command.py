@@ -9,8 +9,11 @@ from published_samples import write as write_rows
 from report_record import HOSTILE, NO_UTF8, OPTIONS, matrix, printed, said, trial, write
 
 from runner.cli.main import main
+from runner.cli.report_files import put, put_all, sweep
 from runner.errors import EnvironmentProblem, UsageError
 
+PAGE = '<!doctype html>\n<meta charset="utf-8">\n<meta name="generator" content="runner report">\n'
+STYLE = "/* runner report */\n"
 WRONG_WORDS = [
     (["--kind", "real"], "unknown kind 'real'; there are: live, imported, replayed, scripted"),
     (["--run", "r9"], "there is no trial of run 'r9'; there are: live-run"),
@@ -136,3 +139,36 @@ def test_imported_rows_say_whose_they_are(results: Path, tmp_path: Path) -> None
     text = printed("--terminal")
     assert "Imported: run and published by others, with their program." in text
     assert text.count("imported") >= 3
+
+
+def test_pages_of_an_earlier_report_go_and_nothing_else_does(tmp_path: Path) -> None:
+    folder = tmp_path / "report-trials"
+    mine = put_all(tmp_path, [(f"report-trials/{n}.html", PAGE) for n in range(3)])
+    own = {folder / "notes.html": "<p>mine</p>", folder / "deep" / "2.html": PAGE}
+    for path, text in own.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    (folder / "9.html").symlink_to(folder / "deep" / "2.html")
+    sweep(folder, {folder / "1.html"})
+    assert mine - set(folder.iterdir()) == {folder / "0.html", folder / "2.html"}
+    assert {path: path.read_text() for path in own} == own
+    assert (folder / "9.html").is_symlink()
+
+
+def test_a_report_whose_trials_fit_in_takes_the_folder_of_an_earlier_one_away(
+    results: Path,
+) -> None:
+    write(results, [trial()])
+    put_all(results, [("report-trials/old.html", PAGE), ("report-trials/style.css", STYLE)])
+    printed()
+    assert (results / "report.html").exists()
+    assert not (results / "report-trials").exists()
+
+
+def test_a_file_that_says_the_same_already_is_not_written_again(tmp_path: Path) -> None:
+    put(tmp_path / "a", "same")
+    before = (tmp_path / "a").stat().st_ino
+    put(tmp_path / "a", "same")
+    assert (tmp_path / "a").stat().st_ino == before
+    put(tmp_path / "a", "other")
+    assert (tmp_path / "a").read_text() == "other"
