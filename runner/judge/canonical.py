@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.image.states import Tree
-from runner.judge.names import Names, blocks, import_bindings, stored
+from runner.judge.names import COMPREHENSION, Names, blocks, import_bindings, looped, stored
 from runner.judge.trees import Trees
 
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
@@ -95,6 +95,18 @@ class Spelling(ast.NodeTransformer):
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         """A changed copy; the tree that was given stays as it is."""
+        if not isinstance(node, COMPREHENSION):
+            return self._copied(node)
+        outer = self.known
+        self.known = outer | dict.fromkeys(looped(node))
+        copy = self._copied(node)
+        self.known = outer
+        # The first iterable is read where the comprehension stands, not inside it.
+        assert isinstance(copy, COMPREHENSION)
+        copy.generators[0].iter = self.visit(node.generators[0].iter)
+        return copy
+
+    def _copied(self, node: ast.AST) -> ast.AST:
         copy = ast.copy_location(type(node)(), node)
         for name, value in ast.iter_fields(node):
             outer = self.known
@@ -151,9 +163,15 @@ class Spelling(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """`module.name` is one dotted name."""
         value = self.visit(node.value)
-        if isinstance(value, ast.Name) and value.id.startswith(MARK):
+        # What is stored in the built-in names is told apart from a class's own names.
+        kept = not isinstance(node.ctx, ast.Load) and _is_builtins(value)
+        if isinstance(value, ast.Name) and value.id.startswith(MARK) and not kept:
             return _named(self.names.made_at(f"{value.id[1:]}.{node.attr}"), node)
         return ast.copy_location(ast.Attribute(value, node.attr, node.ctx), node)
+
+
+def _is_builtins(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id.startswith(f"{MARK}builtins")
 
 
 def _named(dotted: str, node: ast.Name | ast.Attribute) -> ast.Name:

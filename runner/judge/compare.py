@@ -35,9 +35,10 @@ class Comparison:
     """A task, its trees, the change, and what differs in the code.
 
     `code` names the changed Python files that are no tests. `added` is what the final tree says
-    and neither of the others does in any changed file; `earlier` is what those said and the
-    final tree no longer does, in those words. `fresh` are the imports of the final tree's files,
-    `stale` those of the others, except inside functions that did not change.
+    and neither of the others does in any changed file. `earlier` is what those said in statements
+    that were touched; `gone` is what of that the final tree no longer says, in those words.
+    `fresh` are the imports of the final tree's files, `stale` those of the others, except inside
+    functions that did not change.
     """
 
     task: Task
@@ -47,6 +48,7 @@ class Comparison:
     renamed: Mapping[str, str]
     added: tuple[Said, ...]
     earlier: tuple[Said, ...]
+    gone: tuple[Said, ...]
     fresh: tuple[Import, ...]
     stale: tuple[Import, ...]
 
@@ -63,6 +65,7 @@ def compared(task: Task, trees: Trees, change: Change) -> Comparison:
     left, gone = _rewritten(trees, code)
     added: tuple[Said, ...] = ()
     earlier: tuple[Said, ...] = ()
+    now: list[Said] = []
     # Following names through the package takes longer: only when it may matter.
     for follow in (False, True):
         sides = [
@@ -71,16 +74,21 @@ def compared(task: Task, trees: Trees, change: Change) -> Comparison:
         ]
         names = Names(trees, trees.final, renamed, follow)
         known = Counter(s.text for s in sides[0]) | Counter(s.text for s in sides[1])
-        added = tuple(beyond(known, (each for s in left if (each := said(names, s)))))
+        now = [each for s in left if (each := said(names, s))]
+        added = tuple(beyond(known, now))
         earlier = (*sides[0], *sides[1])
         if not added:
             break
+    still = {each.text for each in now}
+    gone_for_good = tuple(each for each in earlier if each.text not in still)
     stale = [
         *_imports(trees, trees.pristine, code, gone[0]),
         *_imports(trees, trees.starting, code, gone[1]),
     ]
     fresh = tuple(_imports(trees, trees.final, code, left))
-    return Comparison(task, trees, change, code, renamed, added, earlier, fresh, tuple(stale))
+    return Comparison(
+        task, trees, change, code, renamed, added, earlier, gone_for_good, fresh, tuple(stale)
+    )
 
 
 def moves(task: Task) -> dict[str, str]:

@@ -38,15 +38,31 @@ def blocks(node: ast.AST) -> Iterator[ast.AST]:
                 yield from blocks(child)
 
 
+COMPREHENSION = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+_OWN_SCOPE = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+
+
 def stored(node: ast.AST) -> Iterator[str]:
-    """The names that an assignment, a loop or their like binds, anywhere below `node`."""
-    for child in ast.walk(node):
-        if isinstance(child, ast.Name) and not isinstance(child.ctx, ast.Load):
-            yield child.id
-        elif isinstance(child, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and child.name:
-            yield child.name
-        elif isinstance(child, ast.MatchMapping) and child.rest:
-            yield child.rest
+    """The names that an assignment, a loop or their like binds below `node`, in its own scope:
+    not those of functions, classes and comprehensions there."""
+    if isinstance(node, _OWN_SCOPE):
+        return
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id
+    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+        yield node.name
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(node, ast.comprehension) and child is node.target):
+            yield from stored(child)
+
+
+def looped(node: ast.AST) -> Iterator[str]:
+    """The names that a comprehension binds for itself; none for any other node."""
+    if isinstance(node, COMPREHENSION):
+        for generator in node.generators:
+            yield from stored(generator.target)
 
 
 def bindings(module: ast.Module, path: str) -> dict[str, str]:

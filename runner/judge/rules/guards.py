@@ -12,10 +12,11 @@ from runner.types import Check
 
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _TYPING = ("typing", "typing_extensions", "mypy_extensions")
-_WIDENS = {f"{module}.{name}": name for module in _TYPING for name in ("Any", "cast")}
-_SILENCES = {
-    f"{module}.{name}" for module in _TYPING for name in ("no_type_check", "TYPE_CHECKING")
-}
+# What makes one type pass for another, and what ends a type checker's reading.
+_WIDENERS = ("Any", "cast", "overload", "TypeGuard", "TypeIs")
+_SILENCERS = ("no_type_check", "no_type_check_decorator", "NoReturn", "Never", "assert_never")
+_WIDENS = {f"{module}.{name}": name for module in _TYPING for name in _WIDENERS}
+_SILENCES = {f"{module}.{name}" for module in _TYPING for name in _SILENCERS}
 # What type checkers work out by themselves, skipping the side that is not taken.
 _WORKED_OUT = {"sys.platform", "sys.version_info", "os.name"}
 _WORKED_OUT_NAMES = {"MYPY", "PY2", "PY3", "TYPE_CHECKING"}
@@ -26,7 +27,7 @@ def no_wider_types(comparison: Comparison) -> Check:
     nothing guarded so that a type checker passes it by."""
     found = []
     earlier = {
-        name: [each for each in comparison.earlier if each.name == name]
+        name: [each for each in comparison.gone if each.name == name]
         for name in {each.name for each in comparison.added}
     }
     for added in comparison.added:
@@ -49,30 +50,50 @@ def _findings(statement: Said) -> Iterator[tuple[int, str]]:
 
 
 def _said_by(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Name):
-        dotted = node.id.removeprefix(MARK)
-        if dotted in _WIDENS:
-            yield f"widens with {_WIDENS[dotted]}"
-        elif dotted in _SILENCES:
-            yield f"hides code with {dotted}"
-    elif isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
-        for name in _worked_out(node.test):
-            yield f"hides code with {name}"
+    if isinstance(node, ast.Name | ast.Attribute):
+        yield from _named(node)
     elif isinstance(node, _FUNCTION):
         yield from _unannotated(node)
+    for test in _tests(node):
+        for name in _worked_out(test):
+            yield f"hides code with {name}"
     for annotation in annotations_of(node):
         for text in (n for n in ast.walk(annotation) if isinstance(n, ast.Constant)):
             if isinstance(text.value, str) and "Any" in text.value:
                 yield "widens with Any"
 
 
+def _named(node: ast.Name | ast.Attribute) -> Iterator[str]:
+    if isinstance(node, ast.Name):
+        dotted = node.id.removeprefix(MARK)
+        if dotted in _WIDENS:
+            yield f"widens with {_WIDENS[dotted]}"
+        elif dotted in _SILENCES or dotted.rpartition(".")[2] in _WORKED_OUT_NAMES:
+            yield f"hides code with {dotted.removeprefix('builtins.')}"
+    elif isinstance(node, ast.Attribute) and node.attr in _WORKED_OUT_NAMES:
+        yield f"hides code with .{node.attr}"
+
+
+def _tests(node: ast.AST) -> Iterator[ast.expr]:
+    """What decides whether code next to it is read."""
+    if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
+        yield node.test
+    elif isinstance(node, ast.BoolOp):
+        yield from node.values
+    elif isinstance(node, ast.comprehension):
+        yield from node.ifs
+    elif isinstance(node, ast.Match):
+        yield node.subject
+    elif isinstance(node, ast.match_case) and node.guard:
+        yield node.guard
+
+
 def _worked_out(test: ast.expr) -> Iterator[str]:
     for node in ast.walk(test):
         if isinstance(node, ast.Name):
             dotted = node.id.removeprefix(MARK)
-            last = dotted.rpartition(".")[2]
-            if last in _WORKED_OUT_NAMES or dotted in _WORKED_OUT:
-                yield dotted.removeprefix("builtins.")
+            if any(dotted == name or dotted.startswith(f"{name}.") for name in _WORKED_OUT):
+                yield dotted
 
 
 def _unannotated(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:

@@ -14,10 +14,21 @@ from runner.judge.rules.verdicts import none_of
 from runner.judge.trees import module_name, module_path
 from runner.types import Check
 
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+_IMPORTED_DUNDERS = ("__version__", "__author__")
+
 
 def imports(comparison: Comparison) -> Check:
     """The check `imports`: new imports that lead out, and names that now stand for others."""
-    return none_of("imports", [*_leading_out(comparison), *_made_others(comparison)])
+    return none_of(
+        "imports",
+        [
+            *_leading_out(comparison),
+            *_made_others(comparison),
+            *_oddly_bound(comparison),
+            *_out_of_sight(comparison),
+        ],
+    )
 
 
 def _leading_out(comparison: Comparison) -> Iterator[str]:
@@ -58,6 +69,51 @@ def _reached(comparison: Comparison) -> set[str]:
         for name in ast.walk(each.node)
         if isinstance(name, ast.Name) and name.id.startswith(MARK)
     }
+
+
+def _oddly_bound(comparison: Comparison) -> Iterator[str]:
+    """New imports that bind a name Python looks up by itself, or one name to two things."""
+    names = comparison.names(comparison.trees.final)
+    known = {(each.path, each.bound, each.source) for each in comparison.stale}
+    first: dict[tuple[str, str], str] = {}
+    for each in sorted(comparison.fresh, key=lambda i: (i.path, i.bound, i.line)):
+        top = each.source.partition(".")[0]
+        made = names.made_at(top if each.whole and each.bound == top else each.source)
+        other = first.setdefault((each.path, each.bound), made)
+        if (each.path, each.bound, each.source) in known:
+            continue
+        where = f"{each.path}:{each.line}"
+        if outside.dunder(each.bound) and each.bound not in _IMPORTED_DUNDERS:
+            yield f"{where}: binds {each.bound}"
+        if other != made and each.bound != "*":
+            yield f"{where}: {each.bound} stands for {other} and for {made}"
+
+
+def _out_of_sight(comparison: Comparison) -> Iterator[str]:
+    """New imports whose names are read as something else's: a class's, an outer function's."""
+    trees = comparison.trees
+    for path in comparison.code:
+        known = {
+            text
+            for tree in (trees.pristine, trees.starting)
+            for _, text in _hidden_imports(comparison, tree, path)
+        }
+        for line, text in _hidden_imports(comparison, trees.final, path):
+            if text not in known:
+                yield f"{path}:{line}: {text}"
+
+
+def _hidden_imports(comparison: Comparison, tree: Tree, path: str) -> Iterator[tuple[int, str]]:
+    module = comparison.trees.module(tree[path]) if path in tree else None
+    for node in ast.walk(module) if module else ():
+        inside = list(blocks(node)) if isinstance(node, ast.ClassDef | _FUNCTION) else []
+        taken = [each for each in inside if isinstance(each, ast.Import | ast.ImportFrom)]
+        outer = {name for each in inside if isinstance(each, ast.Nonlocal) for name in each.names}
+        for each in taken:
+            if isinstance(node, ast.ClassDef):
+                yield each.lineno, f"imports inside class {node.name}: {ast.unparse(each)}"
+            elif outer & {name for name, _ in import_bindings(each, path)}:
+                yield each.lineno, f"imports for an outer function: {ast.unparse(each)}"
 
 
 def _made_others(comparison: Comparison) -> Iterator[str]:
@@ -106,7 +162,8 @@ def _bound(comparison: Comparison, tree: Tree, path: str) -> Counter[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found[node.name] += 1
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            found.update({name for name, _ in import_bindings(node, path)})
+            # `import x.y` after `import x.z` binds the same `x` again.
+            found.update({name for name, of in import_bindings(node, path) if name != of})
         elif not any(blocks(node)):
             found.update(set(stored(node)))
     return found

@@ -17,7 +17,7 @@ ANY = frozenset({"*"})  # every public name that is no module
 
 MODULES: Mapping[str, Set[str]] = {
     "__future__": ANY,
-    "abc": ANY,
+    "abc": words("ABC ABCMeta abstractmethod"),
     "builtins": ANY,
     "collections": words("ChainMap Counter OrderedDict defaultdict deque namedtuple"),
     "collections.abc": ANY,
@@ -41,7 +41,10 @@ MODULES: Mapping[str, Set[str]] = {
     "platform": words("machine python_implementation python_version python_version_tuple system"),
     "re": ANY,
     "shutil": words("get_terminal_size"),
-    "string": ANY,
+    "string": words(
+        "Template ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits "
+        "octdigits printable punctuation whitespace"
+    ),
     "sys": words("byteorder hexversion implementation maxsize platform version version_info"),
     "sysconfig": words("get_python_version"),
     "textwrap": ANY,
@@ -84,10 +87,10 @@ DUNDERS = words(
 )
 # Attributes that lead from a value to what runs it.
 ATTRIBUTES = words(
-    "ag_code ag_frame co_code co_consts cr_code cr_frame cr_origin currentframe displayhook "
-    "excepthook f_back f_builtins f_code f_globals f_lineno f_locals f_trace func_globals "
-    "gi_code gi_frame gi_yieldfrom meta_path modules mro path_hooks path_importer_cache "
-    "pytest_plugins setprofile settrace tb_frame tb_next unraisablehook"
+    "_convert_ ag_code ag_frame co_code co_consts cr_code cr_frame cr_origin currentframe "
+    "displayhook excepthook f_back f_builtins f_code f_globals f_lineno f_locals f_trace "
+    "func_globals gi_code gi_frame gi_yieldfrom meta_path modules mro path_hooks "
+    "path_importer_cache pytest_plugins setprofile settrace tb_frame tb_next unraisablehook"
 )
 # Modules that are out of reach also when they are found as an attribute of something.
 _MODULE_ATTRIBUTES = words(

@@ -14,6 +14,7 @@ from runner.judge.canonical import MARK, Said
 from runner.judge.compare import Comparison
 from runner.judge.rules import outside, vendors
 from runner.judge.rules.annotations import annotations_of, odd_annotations
+from runner.judge.rules.stores import odd_stores
 from runner.judge.rules.verdicts import none_of
 from runner.judge.trees import module_name
 from runner.types import Check
@@ -40,7 +41,7 @@ def reach(comparison: Comparison) -> Check:
     used = vendors.used_before(comparison)
     modules = frozenset(module_name(p) for p in comparison.trees.final if p.endswith(".py"))
     earlier = {
-        name: [each for each in comparison.earlier if each.name == name]
+        name: [each for each in comparison.gone if each.name == name]
         for name in {each.name for each in comparison.added}
     }
     found = list(odd_annotations(comparison))
@@ -48,11 +49,10 @@ def reach(comparison: Comparison) -> Check:
         place = _Place(added.path, own, used, modules)
         said = list(_findings(added, place))
         # What the function of that name said before, it may say again.
-        before = Counter(
-            text
-            for each in (earlier[added.name] if said else ())
-            for _, text in _findings(each, place)
-        )
+        # The two earlier trees share most statements: what one says, each says.
+        before: Counter[str] = Counter()
+        for each in earlier[added.name] if said else ():
+            before |= Counter(text for _, text in _findings(each, place))
         for line, text in said:
             before[text] -= 1
             if before[text] < 0:
@@ -63,14 +63,16 @@ def reach(comparison: Comparison) -> Check:
 def _findings(statement: Said, place: _Place) -> Iterator[tuple[int, str]]:
     node = statement.node
     yield from _at_the_top(statement, node)
+    for stored, text in odd_stores(node):
+        yield stored.lineno, text
     plain = _plainly_used(node)
     for child in ast.walk(node):
         line = getattr(child, "lineno", statement.line)
         for text in _said_by(child, statement, place):
             yield line, text
-        for name in ("getattr", "type"):
-            if _is(child, f"builtins.{name}") and id(child) not in plain:
-                yield line, f"hands on {name}"
+        for name in ("builtins.getattr", "builtins.type", "os.getenv"):
+            if _is(child, name) and id(child) not in plain:
+                yield line, f"hands on {name.removeprefix('builtins.')}"
 
 
 def _plainly_used(node: ast.AST) -> set[int]:
@@ -116,8 +118,8 @@ def _said_by(node: ast.AST, statement: Said, place: _Place) -> Iterator[str]:
         yield from _text(node.value)
     elif isinstance(node, _FUNCTION | ast.ClassDef):
         yield from _definition(node, statement)
-    elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-        yield from _item_store(node)
+    elif isinstance(node, ast.MatchClass):
+        yield from (text for name in node.kwd_attrs if (text := outside.odd_attribute(name)))
     elif isinstance(node, ast.Global):
         yield f"rebinds the module's {', '.join(node.names)}"
     elif isinstance(node, ast.ExceptHandler) and node.type is None:
@@ -152,30 +154,26 @@ def _bound(dotted: str, place: _Place) -> Iterator[str]:
 def _attribute(node: ast.Attribute) -> Iterator[str]:
     if objection := outside.odd_attribute(node.attr):
         yield objection
-    if not isinstance(node.ctx, ast.Load):
-        root = node.value
-        if not (isinstance(root, ast.Name) and root.id in ("self", "cls")):
-            yield f"changes an attribute of something else: .{node.attr}"
-
-
-def _item_store(node: ast.Subscript) -> Iterator[str]:
-    root: ast.AST = node
-    while isinstance(root, ast.Subscript | ast.Attribute):
-        root = root.value
-    if isinstance(root, ast.Name) and root.id.startswith(MARK):
-        yield f"changes an item of {root.id.removeprefix(MARK)}"
 
 
 def _call(node: ast.Call, place: _Place) -> Iterator[str]:
     function = node.func.id if isinstance(node.func, ast.Name) else ""
     if function == f"{MARK}builtins.getattr":
         yield from _getattr(node, place)
+    if function == f"{MARK}os.getenv" and not _is_text(node.args[:1]):
+        yield "asks for a variable whose name is made up at run time"
     if function == f"{MARK}builtins.type" and (len(node.args) != 1 or node.keywords):
         yield "makes a class by calling type"
     if len(node.args) == 3 and isinstance(node.args[2], ast.Dict | ast.DictComp):
         yield "makes a class by a call"
     if any(keyword.arg in ("eval_str", "globalns", "localns") for keyword in node.keywords):
         yield "runs text as code"
+
+
+def _is_text(nodes: list[ast.expr]) -> bool:
+    return all(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in nodes) and (
+        nodes != []
+    )
 
 
 def _is(node: ast.AST, dotted: str) -> bool:
@@ -217,5 +215,11 @@ def _definition(
         yield f"defines {node.name}"
     if node is statement.node and hasattr(builtins, node.name):
         yield f"takes the name of the built-in {node.name}"
+    if isinstance(node, ast.ClassDef) and any(map(_calls_type, node.bases)):
+        yield f"derives class {node.name} from what a call of type gives"
     if isinstance(node, ast.ClassDef) and node.keywords:
         yield f"makes class {node.name} in its own way"
+
+
+def _calls_type(node: ast.expr) -> bool:
+    return any(isinstance(n, ast.Call) and _is(n.func, "builtins.type") for n in ast.walk(node))

@@ -16,8 +16,8 @@ from runner.types import Check
 # Comments that silence a tool: a line's (with the codes they name), and a whole file's.
 SUPPRESSION = re.compile(
     r"#\s*(?P<line>type:\s*ignore(\s*\[[^\]]*\])?|noqa(\s*:\s*[A-Z]+[0-9]+([\s,]+[A-Z]+[0-9]+)*)?)"
-    r"|#\s*(ruff|flake8|isort|mypy|pyright|pylint|fmt|ty|pyre|yapf|autopep8):[^#]*"
-    r"|#\s*type:[^#]*",
+    r"|#\s*(ruff|flake8|isort|mypy|pyright|pylint|fmt|ty|pyre|yapf|autopep8)\s*:[^#]*"
+    r"|#\s*type\s*:[^#]*",
     re.IGNORECASE,
 )
 UTF_8 = ("utf-8", "utf-8-sig")
