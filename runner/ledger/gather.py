@@ -5,12 +5,13 @@ what is wrong with it or puts it into the usual form.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from re import Match
 
 from runner.errors import EnvironmentProblem
 from runner.events import (
+    AttemptIssued,
     CallReserved,
     CallSettled,
     CheckDone,
@@ -26,21 +27,9 @@ from runner.ledger.journal_file import is_held
 from runner.ledger.journal_format import Writer, kind_of, record
 from runner.ledger.journal_lines import BEGINNING, JournalLines, Place, crc_before
 from runner.ledger.pieces import Mark, Step, TrialTexts
-from runner.ledger.shapes import shape
+from runner.ledger.shapes import any_of, compiled, shape
 
-STEP_BYTES = 32_000_000  # of events that are handed on together
-
-# By class: the trial's id, and the key of which the last one counts, if there is one.
-_KEYS: Mapping[type, tuple[str, ...]] = {
-    TrialStarted: ("trial_id",),
-    CallReserved: ("trial_id", "seq"),
-    CallSettled: ("trial_id", "seq"),
-    ToolUsed: ("trial_id",),
-    CheckDone: ("trial_id", "name"),
-    TrialEnded: ("trial_id",),
-    Phase: ("trial_id",),
-    Waited: ("trial_id",),
-}
+STEP_BYTES = 64_000_000  # of events that are handed on together
 
 
 class NotTheSame(EnvironmentProblem):
@@ -72,20 +61,6 @@ class Gathering:
         self._events: list[tuple[int, RunEvent]] = []
         self._size = 0
         self._over = 0
-        act: Mapping[type, Callable[[bytes, Match[bytes]], None]] = {
-            CallReserved: self._call_reserved,
-            CallSettled: self._call_settled,
-            ToolUsed: self._tool_used,
-            CheckDone: self._check_done,
-            TrialStarted: self._trial_started,
-            TrialEnded: self._trial_ended,
-            Phase: self._passing,
-            Waited: self._passing,
-        }
-        self._acts = {
-            each.__name__.encode(): (shape(each, *keys).fullmatch, act[each])
-            for each, keys in _KEYS.items()
-        }
 
     def steps(self) -> Iterator[Step]:
         """What is new, in order; the last step has the mark of the whole reading.
@@ -103,8 +78,11 @@ class Gathering:
             raise NotTheSame(f"journal {self.path} is another file than it was")
         while True:
             size, mtime_ns = stamp(self.path)
-            for text in self._lines:
-                self._take(text)
+            for number, _, text, *found in self._lines.matched(_texts()):
+                if number == b"1":
+                    self._odd(text)
+                else:
+                    self._take(text, found)
                 if self._size > self._step_bytes:
                     yield self._step(-1, -1, closed=False)
             if self._lines.lines < self._known:
@@ -129,16 +107,27 @@ class Gathering:
         self._mark, self._fresh, self._done, self._events, self._size = after, False, [], [], 0
         return step
 
-    def _take(self, text: bytes) -> None:
-        act = self._acts.get(text[9 : text.find(b'"', 9)])
-        if act is None or not (found := act[0](text)) or self._lines.lines == 1:
-            self._odd(text)
-            return
+    def _take(self, text: bytes, found: Sequence[bytes]) -> None:
+        """A text, and what `_texts` found in it."""
+        asked, ask, told, tell, tool, phase, check, name, waited, started, ended, usd = found
         try:
-            act[1](text, found)
-        except KeyError:
+            if asked:
+                self._open[asked].reserved[ask] = text
+            elif told:
+                self._open[told].settled[tell] = text
+            elif tool:
+                self._open[tool].tools.append(text)
+            elif check:
+                self._open[check].checks[name] = text
+            elif started or ended:
+                self._first_or_last(started, ended, text)
+            elif passing := phase or waited:
+                self._open[passing]  # only its order is checked: no table holds it
+            elif not usd or float(usd) > 0:
+                self._odd(text)
+        except KeyError as stray:
             if self._lines.lines > self._known:
-                raise self._stray(found[1]) from None
+                raise self._stray(stray.args[0]) from None
 
     def _odd(self, text: bytes) -> None:
         """A text that is no event of a trial in its usual form."""
@@ -150,9 +139,10 @@ class Gathering:
                 self._events.append((self._lines.lines, event))
         else:
             usual = encode(event).encode("ascii")
-            if usual == text:
+            parts = compiled(_texts()).fullmatch(usual)
+            if usual == text or parts is None:
                 raise AssertionError(f"no shape for {kind_of(text)}")
-            self._take(usual)
+            self._take(usual, parts.groups(b""))
 
     def _nobody_left(self, line: int) -> None:
         """Whoever wrote what comes before `line` is gone."""
@@ -162,29 +152,15 @@ class Gathering:
             self._over = line
         self._open.clear()
 
-    def _trial_started(self, text: bytes, found: Match[bytes]) -> None:
-        if found[1] in self._open:
-            raise self._stray(found[1])
-        began = Place(self._lines.lines - 1, self._lines.before)
-        self._open[found[1]] = TrialTexts(found[1], began, text)
-
-    def _call_reserved(self, text: bytes, found: Match[bytes]) -> None:
-        self._open[found[1]].reserved[found[2]] = text
-
-    def _call_settled(self, text: bytes, found: Match[bytes]) -> None:
-        self._open[found[1]].settled[found[2]] = text
-
-    def _tool_used(self, text: bytes, found: Match[bytes]) -> None:
-        self._open[found[1]].tools.append(text)
-
-    def _check_done(self, text: bytes, found: Match[bytes]) -> None:
-        self._open[found[1]].checks[found[2]] = text
-
-    def _passing(self, text: bytes, found: Match[bytes]) -> None:
-        self._open[found[1]]  # only its order is checked: no table holds it
-
-    def _trial_ended(self, text: bytes, found: Match[bytes]) -> None:
-        trial = self._open.pop(found[1])
+    def _first_or_last(self, started: bytes, ended: bytes, text: bytes) -> None:
+        """A trial's beginning or end, with the trial's id."""
+        if started in self._open:
+            raise self._stray(started)
+        if started:
+            began = Place(self._lines.lines - 1, self._lines.before)
+            self._open[started] = TrialTexts(started, began, text)
+            return
+        trial = self._open.pop(ended)
         trial.ended = text
         if self._lines.lines > self._known:
             self._finished(trial)
@@ -198,6 +174,25 @@ class Gathering:
             f"journal {self.path}: trial {json.loads(trial_id)} has events but no beginning, or "
             f"more after its end (line {self._lines.lines}): was it put together by hand?"
         )
+
+
+@cache
+def _texts() -> str:
+    """The pattern of a line's text, the most frequent kinds first.
+
+    Its groups are a trial's id and the key of which the last event counts, if there is one.
+    """
+    return any_of(
+        shape(CallReserved, "trial_id", "seq"),
+        shape(CallSettled, "trial_id", "seq"),
+        shape(ToolUsed, "trial_id"),
+        shape(Phase, "trial_id"),
+        shape(CheckDone, "trial_id", "name"),
+        shape(Waited, "trial_id"),
+        shape(TrialStarted, "trial_id"),
+        shape(TrialEnded, "trial_id"),
+        shape(AttemptIssued, "usd"),
+    )
 
 
 def stamp(path: Path) -> tuple[int, int]:

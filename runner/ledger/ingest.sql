@@ -55,10 +55,10 @@ FROM (
 GROUP BY trial_id, role, model;
 
 INSERT INTO tool_calls BY NAME
-SELECT * EXCLUDE journal FROM new_tools;
+FROM new_tools;
 
 INSERT INTO checks BY NAME
-SELECT * EXCLUDE journal FROM new_checks;
+FROM new_checks;
 
 -- A trial without an end is one whose runner died: what is on record is summed up, the wall
 -- time is never guessed.
@@ -82,7 +82,7 @@ worked AS (
 )
 SELECT
     started.* REPLACE (utc(started.started_at) AS started_at),
-    ended.* EXCLUDE (trial_id, journal) REPLACE (utc(ended.ended_at) AS ended_at)
+    ended.* EXCLUDE trial_id REPLACE (utc(ended.ended_at) AS ended_at)
 FROM new_started AS started
 JOIN new_ended AS ended USING (trial_id)
 UNION ALL BY NAME

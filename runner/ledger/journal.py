@@ -8,7 +8,7 @@ A line counts once it is on disk; a torn last line was never confirmed to anyone
 import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +27,17 @@ from runner.ledger.journal_file import (
 )
 from runner.ledger.journal_format import SCHEMA, Writer, check
 from runner.ledger.journal_lines import JournalLines, line
+
+Reader = Callable[[JournalLines], set[str]]
+
+
+def begun(lines: JournalLines) -> set[str]:
+    """The ids of the trials that have begun.
+
+    Raises:
+        EnvironmentProblem: the journal is damaged or from a newer program.
+    """
+    return {event.trial_id for event in check(lines)}
 
 
 class Journal:
@@ -68,18 +79,19 @@ class Journal:
         return journal
 
     @classmethod
-    def resume(cls, path: Path) -> Self:
+    def resume(cls, path: Path, read: Reader = begun) -> Self:
         """Go on with an existing journal; a torn last line is cut off first.
 
-        Raises `EnvironmentProblem` when another writer has it (naming its process), when it
-        is damaged or newer than this program, or when it cannot be written.
+        `read` goes through all its lines and gives the ids of the trials that have begun.
+        Raises what `read` does, and `EnvironmentProblem` when another writer has it (naming its
+        process), when it is damaged or newer than this program, or cannot be written.
         """
         with reported(path):
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             lock(fd, path)
             lines = JournalLines(path)
-            started = {event.trial_id for event in check(lines)}
+            started = read(lines)
             with reported(path):
                 os.ftruncate(fd, lines.offset)
             journal = cls(path, fd, lines.lines + 1, started)

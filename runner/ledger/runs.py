@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 
 from runner.config.rates import MEASURED, RateCard
@@ -20,10 +21,10 @@ from runner.events import (
 )
 from runner.ledger.journal_format import Writer, record
 from runner.ledger.journal_lines import JournalLines
-from runner.ledger.shapes import shape
+from runner.ledger.shapes import any_of, shape
 from runner.types import JsonObject, ProviderKind, Usage
 
-_NO_MATTER = frozenset({b"ToolUsed", b"Phase", b"Waited", b"CheckDone"})
+_NO_MATTER = r'\{"kind":"(ToolUsed|Phase|Waited|CheckDone)".*'
 # What a call's `detail` is looked through for.
 _TOLD = (b"usage_missing", *(name.encode() for name in MEASURED))
 _KEPT = ("limit", "failure", "kind")  # of a trial's `detail`: the rest is long, trials are many
@@ -81,21 +82,9 @@ def read_run(path: Path, card: RateCard) -> RunRecord:
             program, or not a run's.
         UsageError: the card has no price for a model that was called.
     """
-    run = _Run(card)
-    lines = JournalLines(path)
-    for text in lines:
-        kind = text[9 : text.find(b'"', 9)]
-        try:
-            if kind not in _NO_MATTER and not run.add_fast(kind, text):
-                run.add(record(path, lines.lines, text))
-        except KeyError as error:
-            raise EnvironmentProblem(
-                f"journal {path}, line {lines.lines}: trial {json.loads(error.args[0])} has not "
-                "begun, or has ended"
-            ) from None
-    if run.started is None:
-        raise EnvironmentProblem(f"journal {path} is not a matrix run's: it names no run")
-    return run.record(run.started)
+    reading = RunReading(card)
+    reading.read(JournalLines(path))
+    return reading.record(path)
 
 
 @dataclass
@@ -118,7 +107,7 @@ class _Attempt:
         return aside + self.settled_usd + sum(self.reserves.values())
 
 
-class _Run:
+class RunReading:
     """Takes a run's events in order; trials under way are by their id as JSON text."""
 
     def __init__(self, card: RateCard) -> None:
@@ -129,32 +118,37 @@ class _Run:
         self._ended: SessionEnded | None = None
         self._attempts: dict[str, _Attempt] = {}
         self._open: dict[bytes, _Attempt] = {}
-        tokens = (f"usage.{each.name}" for each in fields(Usage))
-        self._reserved = shape(CallReserved, "trial_id", "seq", "usd").fullmatch
-        self._settled = shape(
-            CallSettled, "trial_id", "seq", "model", *tokens, "latency_s", "lost", "detail"
-        ).fullmatch
 
-    def add_fast(self, kind: bytes, text: bytes) -> bool:
-        """Take a call's event without decoding it; False for any other, or an unusual form.
+    def read(self, lines: JournalLines) -> set[str]:
+        """Take all of these lines; gives the ids of the trials that have begun.
 
-        Raises `KeyError` for a trial that has not begun or has ended.
+        Raises what `read_run` raises.
         """
-        if kind == b"CallReserved" and (found := self._reserved(text)):
-            trial_id, seq, usd = found.groups()
-            self._open[trial_id].reserves[int(seq)] = float(usd)
-            return True
-        if kind == b"CallSettled" and (found := self._settled(text)):
-            trial_id, seq, model, *tokens, took, lost, text_of = found.groups()
-            told = any(word in text_of for word in _TOLD)
-            detail: JsonObject = json.loads(text_of) if told else {}
-            attempt = self._open[trial_id]
-            if lost != b"true" and not _missing(detail):  # else its reserve stays
-                seconds = None if took == b"null" else float(took)
-                used = (Usage(*map(int, tokens)), seconds, detail)
-                self._settle(attempt, int(seq), self._card.usd(json.loads(model), *used))
-            return True
-        return False
+        for _, _, text, *found in lines.matched(_texts()):
+            asked, ask, usd, told, *settled, no_matter = found
+            try:
+                if asked:
+                    self._open[asked].reserves[int(ask)] = float(usd)
+                elif told:
+                    self._told(self._open[told], *settled)
+                elif not no_matter or lines.lines == 1:
+                    self.add(record(lines.path, lines.lines, text))
+            except KeyError as error:
+                raise EnvironmentProblem(
+                    f"journal {lines.path}, line {lines.lines}: trial "
+                    f"{json.loads(error.args[0])} has not begun, or has ended"
+                ) from None
+        return {trial_id for trial_id, each in self._attempts.items() if each.began}
+
+    def _told(self, attempt: _Attempt, seq: bytes, model: bytes, *more: bytes) -> None:
+        """A call's end, without decoding it."""
+        *tokens, took, lost, text = more
+        told = any(word in text for word in _TOLD)
+        detail: JsonObject = json.loads(text) if told else {}
+        if lost != b"true" and not _missing(detail):  # else its reserve stays
+            seconds = None if took == b"null" else float(took)
+            used = (Usage(*map(int, tokens)), seconds, detail)
+            self._settle(attempt, int(seq), self._card.usd(json.loads(model), *used))
 
     def add(self, event: Event | Writer) -> None:
         """Raises `KeyError` for a trial that has not begun or has ended."""
@@ -193,8 +187,10 @@ class _Run:
         attempt.reserves.pop(seq, None)
         attempt.settled_usd += usd
 
-    def record(self, started: RunStarted) -> RunRecord:
-        """All that came in."""
+    def record(self, path: Path) -> RunRecord:
+        """All that came in. Raises `EnvironmentProblem` when it was not a run."""
+        if (started := self.started) is None:
+            raise EnvironmentProblem(f"journal {path} is not a matrix run's: it names no run")
         spent: dict[str, float] = {}
         for attempt in self._attempts.values():
             spent[attempt.arm] = spent.get(attempt.arm, 0.0) + attempt.usd
@@ -223,6 +219,16 @@ class _Run:
             ),
             spent_usd=spent,
         )
+
+
+@cache
+def _texts() -> str:
+    """The pattern of a line's text."""
+    tokens = (f"usage.{each.name}" for each in fields(Usage))
+    wanted = ("trial_id", "seq", "model", *tokens, "latency_s", "lost", "detail")
+    return any_of(
+        shape(CallReserved, "trial_id", "seq", "usd"), shape(CallSettled, *wanted), _NO_MATTER
+    )
 
 
 def _key(trial_id: str) -> bytes:

@@ -12,20 +12,34 @@ import typing
 from functools import cache
 from typing import Any, Literal, Union
 
-_TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+from runner.ledger.journal_lines import ANY
+
+_TEXT = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
 _WHOLE = r"-?(?:0|[1-9][0-9]*+)"
 _NUMBER = _WHOLE + r"(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 _PLAIN = {str: _TEXT, int: _WHOLE, float: _NUMBER, bool: "(?:true|false)"}
 
 
 @cache
-def shape(record: type, *wanted: str) -> re.Pattern[bytes]:
-    """What a line of this class looks like; `wanted` fields become groups, in the class's order.
+def shape(record: type, *wanted: str) -> str:
+    """What a text of this class looks like; `wanted` fields become groups, in the class's order.
 
     A wanted field of an inner record is named with a dot: `usage.input_tokens`. A text's group
     has its quotes, a missing value is `null`.
     """
-    return re.compile(_record(record, "", frozenset(wanted), kind=True).encode("ascii"))
+    return _record(record, "", frozenset(wanted), kind=True)
+
+
+@cache
+def any_of(*shapes: str) -> str:
+    """A text of one of these shapes, or any other: then no group took part."""
+    return "|".join((*shapes, ANY))
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[bytes]:
+    """The pattern, ready for use; made once, since these are long."""
+    return re.compile(pattern.encode("ascii"))
 
 
 def _record(record: type, prefix: str, wanted: frozenset[str], *, kind: bool) -> str:

@@ -114,24 +114,24 @@ def _forget(connection: duckdb.DuckDBPyConnection, journal: str) -> None:
 
 def _fill(connection: duckdb.DuckDBPyConnection, steps: Sequence[Step]) -> None:
     """Make the tables `new_*` of the steps' trials."""
-    trials = [(step.path.name, trial) for step in steps for trial in step.trials]
-    table_of(connection, "new_started", TrialStarted, ((j, (t.started,)) for j, t in trials))
-    table_of(connection, "new_ended", TrialEnded, ((j, _all(t.ended)) for j, t in trials))
-    table_of(
-        connection, "new_reserved", CallReserved, ((j, t.reserved.values()) for j, t in trials)
-    )
-    table_of(connection, "new_settled", CallSettled, ((j, t.settled.values()) for j, t in trials))
-    table_of(connection, "new_checks", CheckDone, ((j, t.checks.values()) for j, t in trials))
-    numbers = [number for _, t in trials for number in range(1, len(t.tools) + 1)]
-    table_of(connection, "new_tools", ToolUsed, ((j, t.tools) for j, t in trials), seq=numbers)
+    trials = [trial for step in steps for trial in step.trials]
+    journals = [step.path.name for step in steps for _ in step.trials]
+    started, ended = [each.started for each in trials], [each.ended for each in trials]
+    reserved = [text for each in trials for text in each.reserved.values()]
+    settled = [text for each in trials for text in each.settled.values()]
+    checks = [text for each in trials for text in each.checks.values()]
+    tools = [text for each in trials for text in each.tools]
+    numbers = [number for each in trials for number in range(1, len(each.tools) + 1)]
+    table_of(connection, "new_started", TrialStarted, started, journal=journals)
+    table_of(connection, "new_ended", TrialEnded, [text for text in ended if text])
+    table_of(connection, "new_reserved", CallReserved, reserved)
+    table_of(connection, "new_settled", CallSettled, settled)
+    table_of(connection, "new_checks", CheckDone, checks)
+    table_of(connection, "new_tools", ToolUsed, tools, seq=numbers)
     connection.execute("CREATE OR REPLACE TEMP TABLE new_over (journal VARCHAR, line BIGINT)")
     over = [[step.path.name, step.over] for step in steps if step.over]
     if over:
         connection.executemany("INSERT INTO new_over VALUES (?, ?)", over)
-
-
-def _all(text: bytes | None) -> Sequence[bytes]:
-    return () if text is None else (text,)
 
 
 def _check_clash(connection: duckdb.DuckDBPyConnection) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 import duckdb
@@ -17,30 +17,36 @@ def table_of(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     record: type,
-    texts: Iterable[tuple[str, Iterable[bytes]]],
-    **numbers: Sequence[int],
+    texts: Sequence[bytes],
+    *,
+    journal: Sequence[str] | None = None,
+    seq: Sequence[int] | None = None,
 ) -> None:
-    """Make a temporary table of events of one class, given as JSON texts by journal.
+    """Make a temporary table of events of one class, given as JSON texts of one line each.
 
-    Its columns are the class's fields, the journal, and `numbers` (one for each text). Raises
-    `duckdb.Error` for a text that is not what its shape promised.
+    Its columns are the class's fields and, if given, `journal` and `seq`, which have a value
+    for each text. Raises `duckdb.Error` for a text that is not what its shape promised.
     """
-    journals: list[str] = []
-    lines: list[str] = []
-    for journal, each in texts:
-        before = len(lines)
-        lines += map(_unicode, each)
-        journals += [journal] * (len(lines) - before)
-    columns: dict[str, Any] = {"text": _objects(lines), "journal": _objects(journals)}
-    columns |= {key: numpy.array(values, dtype=numpy.int64) for key, values in numbers.items()}
+    columns: dict[str, Any] = {"text": _objects(_strings(texts))}
+    more = ""
+    if journal is not None:
+        columns["journal"], more = _objects(journal), ", journal::VARCHAR AS journal"
+    if seq is not None:
+        columns["seq"], more = numpy.array(seq, dtype=numpy.int64), f"{more}, seq"
     connection.register("texts", columns)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {name} AS "
-        "SELECT unnest(from_json(text::VARCHAR, $structure)), "
-        "* EXCLUDE text REPLACE (journal::VARCHAR AS journal) FROM texts",
+        f"SELECT unnest(from_json(text::VARCHAR, $structure)){more} FROM texts",
         {"structure": json.dumps(structure(record))},
     )
     connection.unregister("texts")
+
+
+def _strings(texts: Sequence[bytes]) -> Sequence[str]:
+    whole = b"\n".join(texts)
+    if b"\\ud" in whole:
+        return [_unicode(text) for text in texts]
+    return whole.decode("ascii").split("\n") if texts else ()
 
 
 def _objects(values: Sequence[str]) -> Any:

@@ -11,7 +11,7 @@ from runner.config.rates import RateCard
 from runner.errors import UsageError
 from runner.events import Record, RunStarted, RunState, SessionEnded, SessionStarted
 from runner.ledger.journal import Journal
-from runner.ledger.runs import RunRecord, read_run
+from runner.ledger.runs import RunReading, RunRecord
 from runner.matrix.driver import Ending
 from runner.matrix.engine import Cell
 from runner.matrix.lock import check_lock, first_event, run_id, same_question, unfinished
@@ -79,12 +79,14 @@ def taken_up(
     Raises:
         EnvironmentProblem: another process has it, or it is damaged.
     """
-    fresh = not path.exists()
-    with Journal.create(path) if fresh else Journal.resume(path) as journal:
-        # A process that was killed at once left a journal that does not say whose it is.
-        if fresh or first_event(path) is None:
-            journal.append(RunStarted(path.stem, kind, lock, now()))
-        yield journal, read_run(path, card)
+    reading = RunReading(card)
+    opened = Journal.resume(path, reading.read) if path.exists() else Journal.create(path)
+    with opened as journal:
+        if reading.started is None:  # new, or whoever made it was killed at once
+            started = RunStarted(path.stem, kind, lock, now())
+            journal.append(started)
+            reading.add(started)
+        yield journal, reading.record(path)
 
 
 def past(run: RunRecord) -> list[Past]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import CARD
@@ -132,3 +133,20 @@ def test_a_run_killed_before_it_said_what_it_is_begins_anew(tmp_path: Path, kept
     assert first_event(path) is not None
     with taken_up(path, "scripted", LOCK, CARD) as (_, record):
         assert record.lock == LOCK
+
+
+def test_a_run_is_taken_up_with_one_reading_of_its_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = begun(tmp_path)
+    reads: list[Path] = []
+    opened = Path.open
+
+    def counted(self: Path, *args: Any, **options: Any) -> Any:
+        reads.append(self)
+        return opened(self, *args, **options)
+
+    monkeypatch.setattr(Path, "open", counted)
+    with taken_up(path, "scripted", LOCK, CARD) as (_, record):
+        assert record.lock == LOCK
+    assert reads == [path]
