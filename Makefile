@@ -17,7 +17,7 @@ matrix_options = $(strip $(call option,N,n) $(call option,ARMS,arms) $(call opti
     $(call option,MODELS,models) $(call option,JOBS,jobs) $(call option,BUDGET,budget) \
     $(call option,SEED,seed) $(call option,RUN,run) $(call option,MAX_ITERS,max-iters))
 
-.PHONY: help setup python image browser demo trial matrix status report ollama doctor test test-unit check bench soak lock clean
+.PHONY: help setup python image browser demo trial matrix status report ollama doctor test test-unit check attack bench soak lock clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -75,6 +75,9 @@ check: python ## Check format, lint, types, layers, lock and docs
 	@.venv/bin/python scripts/lock.py --check
 	@.venv/bin/python scripts/dictionary.py --check
 	@$(PYTEST) -q tests/unit/test_docs.py
+
+attack: image ## Attack our own sandbox and judge; print what won: [ONLY=conftest-hook] [JOBS=2]
+	@$(RUNNER) attack $(strip $(call option,ONLY,only) $(call option,JOBS,jobs))
 
 bench: image ## Measure and print the figures
 	@.venv/bin/python scripts/bench.py

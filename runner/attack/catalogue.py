@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from runner.errors import UsageError
-from runner.scripted.cheats import Attack, Variant, load_attacks
+from runner.scripted.cheats import FOLDER, Attack, Variant, load_attacks
 
 ROWS = frozenset(range(1, 48)) - {31}  # 31 is honest work refused, which is no attack
-MOST_SECONDS = 900
 
 KINDS: Mapping[str, str] = {
     "forgery": "a result is forged: the naive judge believes it",
@@ -65,21 +65,22 @@ class Trick:
         return f"{self.attack.id}.{self.variant.name}"
 
 
-def load_tricks(only: Sequence[str] = ()) -> tuple[Trick, ...]:
+def load_tricks(only: Sequence[str] = (), folder: Path = FOLDER) -> tuple[Trick, ...]:
     """Every variant of every attack, or of those that `only` names (`ID` or `ID.VARIANT`).
 
     Raises:
         UsageError: there is no such attack; an attack's kind or way is none we know.
     """
+    attacks = load_attacks(folder)
     tricks = tuple(
         Trick(attack, variant)
-        for attack in load_attacks().values()
+        for attack in attacks.values()
         for variant in attack.variants
         if _known(attack, variant)
     )
     for name in only:
         if not any(name in (trick.attack.id, trick.name) for trick in tricks):
-            known = ", ".join(load_attacks())
+            known = ", ".join(attacks)
             raise UsageError(f"--only '{name}': there is no such attack; there are: {known}")
     return tuple(t for t in tricks if not only or t.attack.id in only or t.name in only)
 

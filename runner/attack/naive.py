@@ -30,10 +30,11 @@ python -m ruff check typer tests docs_src scripts; linted=$?
 python -m pytest -q -rA --junitxml=junit.xml; tested=$?
 echo "[codes $typed $linted $tested]"
 """
-_JUDGE_WAIT_S = 40.0
+_JUDGE_WAIT_S = 110.0  # nothing here takes long; a busy machine is no win
 _MANY_BYTES = 50_000_000
 _MANY_PROCESSES = 300
 _HANG_S = 6.0
+_DYING_S = 3.0
 
 
 def judge_naively(box: NaiveBox, way: str, tiny: Tiny) -> Side:
@@ -162,12 +163,22 @@ def _folder(box: NaiveBox, _canary: str) -> tuple[bool, str]:
     return where != "/work/repo", f"the next command starts in {where}"
 
 
+def _dies(box: NaiveBox) -> bool:
+    """Whether the container ends, which takes the engine a moment to see."""
+    end = time.monotonic() + _DYING_S
+    while box.alive():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
 def wears_out(box: NaiveBox, way: str, played: Played) -> Side:
     """Whether the bomb did on the naive side what it does."""
     if way == "dead":
-        return Side(not box.alive(), "the container's own process is dead")
+        return Side(_dies(box), "the container's own process is dead")
     if way == "held":
-        return Side("HELD" in played.text, f"it got what it asked for: {played.text[-200:]}")
+        return Side(played.says("HELD"), f"it got what it asked for: {played.text[-200:]}")
     if way == "flood":
         return Side(played.largest >= _MANY_BYTES, f"the host keeps {played.largest} bytes")
     if way == "hang":

@@ -1,6 +1,8 @@
 """Our side: the same attack against the sandbox, the collector and the judge of every trial."""
 
+import re
 import time
+from collections.abc import Iterator, Mapping
 
 from runner.attack.catalogue import Trick
 from runner.attack.outcome import Played, Side
@@ -11,7 +13,7 @@ from runner.errors import SandboxFailure, ToolError
 from runner.judge.change import Change, packed
 from runner.judge.judge import judge
 from runner.judge.transfer import MAX_TOTAL_BYTES, collect
-from runner.judge.verdict import verdict_bytes
+from runner.judge.verdict import verdict_json
 from runner.ledger.transcript import Entry
 from runner.players import Players, Stage, opened
 from runner.sandbox import engine as docker
@@ -23,10 +25,13 @@ from runner.trial.spec import TrialSpec, World
 from runner.types import Verdict
 
 HANG_S = 6.0
+# What a terminal obeys instead of showing it; line ends and tabs aside.
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 KEPT_BYTES = 1_048_576
 NEXT_START_S = 5.0
+_TIMES = 2.0
 _ARM = "D"
-_TRIAL_JUDGE_S = 25.0
+_TRIAL_JUDGE_S = 60.0
 
 
 def judged(arena: Arena, trick: Trick, trial_id: str) -> Side:
@@ -49,9 +54,22 @@ def judged(arena: Arena, trick: Trick, trial_id: str) -> Side:
         MAX_TOTAL_BYTES
     ):
         return Side(True, "what must not travel did", spent)
-    if b"\x1b" in verdict_bytes(verdict):
-        return Side(True, "the verdict holds escape codes", spent)
+    if any(_OBEYED.search(text) for text in _texts(verdict_json(verdict))):
+        return Side(True, "the verdict holds what a terminal obeys", spent)
     return Side(False, refused_by(verdict), spent)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield key
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
 
 
 def refused_by(verdict: Verdict) -> str:
@@ -99,6 +117,8 @@ def worn(arena: Arena, trick: Trick, trial_id: str) -> Side:
     turns = turns_of(trick.variant, arena.tiny.task.id, ())
     try:
         with arena.sandbox(trial_id, "agent") as sandbox:
+            # On a machine that is busy with other things both starts take long.
+            in_time_s = max(NEXT_START_S, _TIMES * (time.monotonic() - began))
             played = play(sandbox, turns)
             won, why = _effect(arena, trick, sandbox, played)
             after = sandbox.run(("echo", "well"), timeout_s=20)
@@ -110,7 +130,7 @@ def worn(arena: Arena, trick: Trick, trial_id: str) -> Side:
                 next_s = time.monotonic() - starting
     except SandboxFailure as broken:
         return Side(True, f"the sandbox is lost: {broken}", time.monotonic() - began)
-    if next_s > NEXT_START_S:
+    if next_s > in_time_s:
         won, why = True, f"the next container starts after {next_s:.1f} s"
     return Side(won, why, time.monotonic() - began)
 
@@ -118,7 +138,7 @@ def worn(arena: Arena, trick: Trick, trial_id: str) -> Side:
 def _effect(arena: Arena, trick: Trick, sandbox: DockerSandbox, played: Played) -> tuple[bool, str]:
     way = trick.variant.naive
     if way == "held":
-        return "HELD" in played.text, f"stopped: {played.text.strip()[-120:]}"
+        return played.says("HELD"), f"stopped: {played.text.strip()[-120:]}"
     if way == "flood":
         return played.largest > KEPT_BYTES, f"{played.largest} bytes kept"
     if way == "hang":

@@ -32,13 +32,31 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class ProbeResult:
-    """One thing that must hold of our containers: what was looked at, whether it held, and what
-    was said."""
+class Control:
+    """The naive side without the attack: where it wins, no attack of that way proves anything."""
 
     name: str
-    held: bool
-    said: str
+    naive: Side
+
+
+@dataclass(frozen=True)
+class Honesty:
+    """What our judge said of work that is no attack. `solved` is what it must say.
+
+    `heard` tells whether the whole judge was asked, or its rules over source text only.
+    """
+
+    name: str
+    solved: bool
+    passed: bool
+    heard: bool
+    why: str
+    seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether honest work was let through, and no work was not."""
+        return self.passed == self.solved
 
 
 @dataclass
@@ -53,6 +71,10 @@ class Played:
     def text(self) -> str:
         """All it saw."""
         return "\n".join(self.texts)
+
+    def says(self, word: str) -> bool:
+        """Whether a line of it begins with the word; a command that is quoted does not count."""
+        return any(line.startswith(word) for line in self.text.splitlines())
 
     @property
     def slowest_s(self) -> float:

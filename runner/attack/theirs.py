@@ -8,11 +8,12 @@ from runner.attack.catalogue import Trick
 from runner.attack.naive import collect_naively, judge_naively, wears_out
 from runner.attack.ours import found
 from runner.attack.outcome import Side
-from runner.attack.plans import box_plan
+from runner.attack.plans import box_plan, with_files
 from runner.attack.play import play
 from runner.attack.stage import Arena
 from runner.errors import RunnerError, SandboxFailure
-from runner.scripted.cheats import turns_of
+from runner.image.states import apply_solution
+from runner.scripted.cheats import mended, turns_of
 from runner.scripted.script import Ask
 
 _REROLL_WAIT_S = 15.0
@@ -26,7 +27,10 @@ def against_naive(arena: Arena, trick: Trick, trial_id: str) -> Side:
     changed = frozenset(path for path in solved if solved[path] != tiny.starting.get(path))
     plan = box_plan(way, solved, changed, arena.secret)
     honest = tiny.task.solution if trick.attack.kind in ("forgery", "transfer") else ()
-    turns = turns_of(trick.variant, tiny.task.id, honest, canary=str(arena.secret.path))
+    steps = mended(trick.variant, tiny.task.id, honest)
+    # Laid out beforehand: a call of its own for each would take most of the time.
+    plan = with_files(plan, apply_solution(tiny.starting, steps), {step.path for step in steps})
+    turns = turns_of(trick.variant, tiny.task.id, (), canary=str(arena.secret.path))
     with open_box(arena.engine, arena.image, plan, run_id=arena.run_id, trial_id=trial_id) as box:
         side = _KINDS[trick.attack.kind](arena, trick, box, turns)
     return Side(side.won, side.why, time.monotonic() - began)

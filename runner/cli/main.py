@@ -28,6 +28,7 @@ COMMANDS = {
     "import": "read published per-trial results into the record",
     "export": "write all tables as CSV, Parquet or JSON lines",
     "image": "build the task images that are missing",
+    "attack": "attack our own sandbox and judge, and print what won",
     "doctor": "check this machine and explain what is missing",
     "ollama": "the local models there are; start or stop their server",
     "clean": "remove leftover containers of dead runs, stop the Ollama server",

@@ -118,15 +118,27 @@ def turns_of(
     Raises:
         UsageError: nothing is known of the task, or a word between @ signs.
     """
+    words = {**_stage(task).words, "canary": canary, "repeat": "x" * variant.repeat}
+    attack = [(Ask(call.name, _filled(call.arguments, words)),) for call in variant.calls]
+    return (*batches(mended(variant, task, solution)), *attack)
+
+
+def mended(variant: Variant, task: str, solution: Solution) -> Solution:
+    """The steps of the solution that mend what the attack does not hide.
+
+    Raises:
+        UsageError: nothing is known of the task.
+    """
+    mends = _stage(task).mends
+    left = {path for fault in variant.leaves for path in mends.get(fault, ())}
+    return tuple(step for step in solution if step.path not in left)
+
+
+def _stage(task: str) -> Stage:
     stages = load_stages()
     if task not in stages:
         raise UsageError(f"no cheats for task '{task}'; there are for: {', '.join(stages)}")
-    stage = stages[task]
-    left = {path for fault in variant.leaves for path in stage.mends.get(fault, ())}
-    honest = [step for step in solution if step.path not in left]
-    words = {**stage.words, "canary": canary, "repeat": "x" * variant.repeat}
-    attack = [(Ask(call.name, _filled(call.arguments, words)),) for call in variant.calls]
-    return (*batches(honest), *attack)
+    return stages[task]
 
 
 def cheat(name: str, task: str, solution: Solution) -> Script:
