@@ -83,7 +83,7 @@ class Attempts:
     @property
     def silence_s(self) -> float:
         """Seconds the attempt that runs may be silent."""
-        return max(0.001, min(self._connection.timeout_s, self._left_s))
+        return max(0.001, min(self._connection.timeout_s, self.left_s))
 
     def bounded(self, body: Iterable[bytes]) -> Iterator[bytes]:
         """The chunks of a body as they come; raises `ModelFailure` for too many or too slow."""
@@ -92,13 +92,14 @@ class Attempts:
             size += len(chunk)
             if size > BODY_CAP:
                 raise ModelFailure(f"the answer is over {BODY_CAP} bytes", kind="malformed_reply")
-            if self._left_s <= 0:
+            if self.left_s <= 0:
                 allowed = f"{self._connection.deadline_s:g} s"
                 raise ModelFailure(f"no whole answer within {allowed}", kind="deadline")
             yield chunk
 
     @property
-    def _left_s(self) -> float:
+    def left_s(self) -> float:
+        """Seconds until the call's deadline; below 0 when it is over."""
         return self._connection.deadline_s - (self._clock() - self._started)
 
     def _paused(self, refused: Refused) -> bool:
@@ -106,7 +107,7 @@ class Attempts:
         most = self._connection.max_retries
         most = most if refused.most is None else min(most, refused.most)
         pause_s = self._pause_s(refused.asked_s)
-        if self.count > most or pause_s >= self._left_s:
+        if self.count > most or pause_s >= self.left_s:
             return False
         asked = "" if refused.asked_s is None else f", asked to wait {refused.asked_s:.3g} s"
         self._connection.on_pause(pause_s, f"{refused.failure.kind}{asked}")

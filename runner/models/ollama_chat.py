@@ -62,7 +62,9 @@ class OllamaModel:
         self._model = model
         self._settings = settings
         self._attempts = Attempts(connection)
-        self._ear = Ear(lambda: self._attempts.silence_s, self._attempts.bounded)
+        self._ear = Ear(
+            lambda: self._attempts.silence_s, lambda: self._attempts.left_s, self._attempts.bounded
+        )
         self._client = open_client(self._host, connection.timeout_s, self._ear)
 
     @property

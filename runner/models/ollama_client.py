@@ -1,7 +1,10 @@
 """Ollama's client with our rules, and its errors in our words: the one edge to it."""
 
 import re
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Event, Timer
 
 import httpx
 
@@ -44,9 +47,13 @@ class Ear:
     The client's own types drop and refuse fields, so the bytes are what is read.
     """
 
-    def __init__(self, silence_s: Callable[[], float], bounded: Bounded) -> None:
-        """`silence_s()` is how long the server may be silent, in seconds."""
+    def __init__(
+        self, silence_s: Callable[[], float], left_s: Callable[[], float], bounded: Bounded
+    ) -> None:
+        """`silence_s()` is how long the server may be silent, `left_s()` how long it has until
+        its answer must be whole, in seconds."""
         self._silence_s = silence_s
+        self._left_s = left_s
         self._bounded = bounded
         self.forget()
 
@@ -66,7 +73,39 @@ class Ear:
         self.headers = response.headers
         if isinstance(response.stream, httpx.SyncByteStream):
             response.stream = _BoundedBody(response.stream, self._bounded)
-        self.body = response.read()
+        with _cut_off(response, self._left_s()):
+            self.body = response.read()
+
+
+@contextmanager
+def _cut_off(response: httpx.Response, left_s: float) -> Iterator[None]:
+    """End the connection when the time is up: a limit on each silence alone would let an answer
+    that comes in drops outlive its deadline by one more silence.
+
+    Raises:
+        ModelFailure: it was ended.
+    """
+    stream = response.extensions.get("network_stream")
+    connection = stream.get_extra_info("socket") if stream else None
+    over = Event()
+
+    def end() -> None:
+        over.set()
+        if connection is not None:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    timer = Timer(max(0.0, left_s), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except httpx.HTTPError as error:
+        if over.is_set():
+            raise ModelFailure("no whole answer before its deadline", kind="deadline") from error
+        raise
+    finally:
+        timer.cancel()
 
 
 class _BoundedBody(httpx.SyncByteStream):

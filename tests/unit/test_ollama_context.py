@@ -121,3 +121,12 @@ def test_a_reply_that_drips_is_aborted_at_its_deadline() -> None:
         began = time.monotonic()
         assert failure(canned.url, deadline_s=0.5).kind == "deadline"
         assert 0.5 <= time.monotonic() - began < 1.5
+
+
+def test_a_reply_that_drips_and_then_falls_silent_has_no_second_silence() -> None:
+    half = http(b"{" * 9).replace(b"length: 9", b"length: 99999")
+    with Canned(half, drip=True, drips=30) as canned:  # a drop each 10 ms
+        began = time.monotonic()
+        error = failure(canned.url, timeout_s=5.0, deadline_s=0.8)
+    assert error.kind == "deadline"
+    assert 0.8 <= time.monotonic() - began < 1.8

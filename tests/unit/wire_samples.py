@@ -53,12 +53,13 @@ class Canned:
     """Answers the n-th connection with the n-th bytes, the last again and again.
 
     `requests` holds the bodies it got. With `drip`, the last byte's place is taken by spaces
-    that never end.
+    that never end, or of `drips` of them and then silence.
     """
 
-    def __init__(self, *answers: bytes, drip: bool = False) -> None:
+    def __init__(self, *answers: bytes, drip: bool = False, drips: int | None = None) -> None:
         self._answers: Sequence[bytes] = answers
         self._drip = drip
+        self._drips = drips
         self._stop = threading.Event()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -96,8 +97,12 @@ class Canned:
         try:
             self.requests.append(_request(connection))
             connection.sendall(self._answers[min(len(self.requests), len(self._answers)) - 1])
-            while self._drip and not self._stop.wait(0.01):
+            left = self._drips
+            while self._drip and left != 0 and not self._stop.wait(0.01):
                 connection.sendall(b" ")
+                left = None if left is None else left - 1
+            if self._drip:
+                self._stop.wait()
         except OSError:
             return  # the client left first, as some of these tests want
 
