@@ -18,14 +18,13 @@ from runner.errors import EnvironmentProblem, OperatorError, SandboxFailure
 from runner.events import Event, Phase, Record, ToolUsed, TrialEnded, Waited
 from runner.ledger.database import sync
 from runner.ledger.journal import Journal
-from runner.ledger.journal_format import Writer, records
-from runner.ledger.journal_lines import JournalLines
 from runner.ledger.runs import RunRecord
 from runner.matrix.attempts import Trials
 from runner.matrix.board import Board
 from runner.matrix.driver import Ending, Session, drive
 from runner.matrix.engine import Cell, Need, Outcome, StopAsked, TrialEngine
 from runner.matrix.here import Gate, LocalEngine
+from runner.matrix.history import history_of
 from runner.matrix.remote import work_of
 from runner.matrix.schedule import Tally
 from runner.matrix.selection import Benches, Parts, Selection, manifests
@@ -64,9 +63,7 @@ def session(
     accounts = order.money.accounts(tuple(what.arms), run.spent_usd)
     slots = Slots(what.settings.slots or places(there, what.settings))
     board = Board(what.card, what.goal.cells, slots=slots.count)
-    for past in records(JournalLines(journal.path)):
-        if not isinstance(past, Writer):
-            board(past)
+    board.begin_after(history_of(run))
     display = MatrixDisplay(console, board)
     upkeep = Upkeep(lambda: bring_up_to_date(what), lambda text: console.print(text, markup=False))
 

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from threading import RLock
 
 from runner.config.rates import RateCard
@@ -18,19 +19,18 @@ from runner.events import (
 from runner.matrix.board_view import BoardView, CellView, EndedView, Money, SlotsView, State
 from runner.matrix.engine import Attempt, Cell
 from runner.matrix.flight import Flight
+from runner.matrix.history import LAST_ENDED, History
 from runner.matrix.outlook import Outlook, Record, outlook
 from runner.matrix.schedule import Goal, Tally, counts, reached
 from runner.types import JsonObject, ProviderKind
-
-LAST_ENDED = 5
 
 
 class Board:
     """Call it with each event of one run, from any thread; `view` says how things stand.
 
     Cells are those given, else those that the run's lock names, and any that events name.
-    `slots` is how many there are (0: not known); `clock` gives seconds. A journal's history is
-    folded in the same way before what is new: a session's beginning ends what was left open.
+    `slots` is how many there are (0: not known); `clock` gives seconds. What was before may be
+    folded in the same way, or taken in whole: a session's beginning ends what was left open.
     """
 
     def __init__(
@@ -74,6 +74,14 @@ class Board:
                 case _:
                     if flight := self._flights.get(event.trial_id):
                         flight.fold(event, moment)
+
+    def begin_after(self, past: History) -> None:
+        """Take in what was before; to be called before any event."""
+        with self._lock:
+            self._run_id, self._kind, self._sessions = past.run_id, past.kind, past.sessions
+            self._records |= {cell: replace(record) for cell, record in past.records.items()}
+            self._spent = dict(past.spent)
+            self._ended.extend(past.ended)
 
     @property
     def kind(self) -> ProviderKind:

@@ -5,9 +5,9 @@ import threading
 import pytest
 from board_events import Trial, begun, folded, only, paused, session
 
-from runner.matrix.board import LAST_ENDED
 from runner.matrix.board_view import BoardView, CellView
 from runner.matrix.engine import Cell
+from runner.matrix.history import LAST_ENDED
 
 
 def cell(view: BoardView, name: str) -> CellView:
