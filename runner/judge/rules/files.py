@@ -1,5 +1,6 @@
 """No file that a tool reads for its settings, that Python runs by itself, or that hides another."""
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
@@ -73,10 +74,11 @@ def source(comparison: Comparison) -> Check:
         data = trees.final[path]
         if data == before.get(path):
             continue
-        if reason := _unreadable(data):
-            found.append(f"{path}: {reason}")
+        line, reason = _unreadable(data)
+        if reason:
+            found.append(f"{path}:{line}: {reason}")
         elif trees.module(data) is None:
-            found.append(f"{path}: is no Python that can be read")
+            found.append(f"{path}:{_broken_at(data)}: is no Python that can be read")
     return none_of("source_text", found)
 
 
@@ -84,14 +86,28 @@ _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _HIDING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
-def _unreadable(data: bytes) -> str | None:
+def _unreadable(data: bytes) -> tuple[int, str]:
+    """The line and the reason; no reason when it is plain text."""
     try:
         text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "is not UTF-8"
-    for line in data.split(b"\n")[:2]:
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1, "is not UTF-8"
+    for number, line in enumerate(data.split(b"\n")[:2], start=1):
         coding = _CODING.match(line)
         if coding and coding[1].lower() not in (b"utf-8", b"utf8"):
-            return f"says it is {coding[1].decode()}"
-    hidden = _HIDING.search(text.replace("\r\n", "\n").removeprefix("\ufeff"))
-    return f"holds the character {hidden[0]!r}" if hidden else None
+            return number, f"says it is {coding[1].decode()}"
+    plain = text.replace("\r\n", "\n").removeprefix("\ufeff")
+    hidden = _HIDING.search(plain)
+    if hidden is None:
+        return 1, ""
+    return plain.count("\n", 0, hidden.start()) + 1, f"holds the character {hidden[0]!r}"
+
+
+def _broken_at(data: bytes) -> int:
+    try:
+        ast.parse(data)
+    except SyntaxError as error:
+        return error.lineno or 1
+    except (ValueError, RecursionError, MemoryError):
+        return 1
+    return 1

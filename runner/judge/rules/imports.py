@@ -123,11 +123,24 @@ def _made_others(comparison: Comparison) -> Iterator[str]:
         if path not in trees.final:
             continue
         old = before.of(path) if path in trees.pristine else {}
-        yield from _rebound(path, old, before, after)
-        yield from _bound_twice(comparison, path)
+        lines = _lines(comparison, path)
+        for name, text in (*_rebound(path, old, before, after), *_bound_twice(comparison, path)):
+            yield f"{path}:{lines.get(name, 1)}: {name} {text}"
 
 
-def _rebound(path: str, old: dict[str, str], before: Names, after: Names) -> Iterator[str]:
+def _lines(comparison: Comparison, path: str) -> dict[str, int]:
+    """Where each name at the top of a final module is bound, the last time."""
+    found: dict[str, int] = {}
+    module = comparison.trees.module(comparison.trees.final[path])
+    for node in blocks(module) if module else ():
+        line = getattr(node, "lineno", 1)
+        found |= dict.fromkeys(_names_bound(node, path), line)
+    return found
+
+
+def _rebound(
+    path: str, old: dict[str, str], before: Names, after: Names
+) -> Iterator[tuple[str, str]]:
     own = module_name(path)
     for name, source in after.of(path).items():
         if name in old:
@@ -135,35 +148,39 @@ def _rebound(path: str, old: dict[str, str], before: Names, after: Names) -> Ite
                 continue
             was, now = before.made_at(old[name]), after.made_at(source)
             if was != now:
-                yield f"{path}: {name} was {was} and is {now}"
+                yield name, f"was {was} and is {now}"
         elif hasattr(builtins, name):
-            yield f"{path}: {name} is the name of a built-in"
+            yield name, "is the name of a built-in"
         elif source != f"{own}.{name}" and _is_module(f"{own}.{name}", path, before):
-            yield f"{path}: {name} is the name of a module of {own}"
+            yield name, f"is the name of a module of {own}"
 
 
 def _is_module(dotted: str, path: str, names: Names) -> bool:
     return path.endswith("/__init__.py") and module_path(dotted, names.tree) is not None
 
 
-def _bound_twice(comparison: Comparison, path: str) -> Iterator[str]:
+def _bound_twice(comparison: Comparison, path: str) -> Iterator[tuple[str, str]]:
     trees = comparison.trees
     final = _bound(comparison, trees.final, path)
     known = _bound(comparison, trees.pristine, path) | _bound(comparison, trees.starting, path)
     for name, count in final.items():
         if count > max(1, known[name]):
-            yield f"{path}: {name} is bound {count} times"
+            yield name, f"is bound {count} times"
 
 
 def _bound(comparison: Comparison, tree: Tree, path: str) -> Counter[str]:
     module = comparison.trees.module(tree[path]) if path in tree else None
     found: Counter[str] = Counter()
     for node in blocks(module) if module else ():
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found[node.name] += 1
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            # `import x.y` after `import x.z` binds the same `x` again.
-            found.update({name for name, of in import_bindings(node, path) if name != of})
-        elif not any(blocks(node)):
-            found.update(set(stored(node)))
+        found.update(_names_bound(node, path))
     return found
+
+
+def _names_bound(node: ast.AST, path: str) -> set[str]:
+    """The names that one statement binds; not those that statements inside it bind."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        # `import x.y` after `import x.z` binds the same `x` again.
+        return {name for name, of in import_bindings(node, path) if name != of}
+    return set() if any(blocks(node)) else set(stored(node))

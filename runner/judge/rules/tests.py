@@ -1,5 +1,6 @@
 """No test is skipped, deleted, emptied or weakened."""
 
+import ast
 import hashlib
 
 from runner.config.tasks import CheckSpec
@@ -13,7 +14,7 @@ def tests_kept(comparison: Comparison) -> Check:
     """The check `tests_kept`: a test's file that changed says what the published one says."""
     trees, patterns = comparison.trees, comparison.task.tests
     found = [
-        f"{path}: {_how(trees, path)}"
+        f"{path}:{_differs_at(trees, path)}: {_how(trees, path)}"
         for path in trees.changed()
         if covers(patterns, path) and (path not in trees.pristine or not _alike(trees, path))
     ]
@@ -24,6 +25,21 @@ def _how(trees: Trees, path: str) -> str:
     if path not in trees.final:
         return "deleted"
     return "changed" if path in trees.pristine or path in trees.starting else "added"
+
+
+def _differs_at(trees: Trees, path: str) -> int:
+    """The line of the first statement that is not the published one; 1 where that cannot be
+    told."""
+    old, new = (
+        trees.module(tree[path]) if path.endswith(".py") and path in tree else None
+        for tree in (trees.pristine, trees.final)
+    )
+    if old is None or new is None:
+        return 1
+    for number, node in enumerate(new.body):
+        if number >= len(old.body) or ast.dump(node) != ast.dump(old.body[number]):
+            return node.lineno
+    return new.body[-1].lineno if new.body else 1
 
 
 def _alike(trees: Trees, path: str) -> bool:
