@@ -27,6 +27,7 @@ COMMANDS = {
     "rates": "the rate cards there are; check one of your own",
     "import": "read published per-trial results into the record",
     "export": "write all tables as CSV, Parquet or JSON lines",
+    "judge": "judge a stored change again, or one of your own",
     "image": "build the task images that are missing",
     "attack": "attack our own sandbox and judge, and print what won",
     "doctor": "check this machine and explain what is missing",
