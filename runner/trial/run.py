@@ -172,7 +172,11 @@ def _lead(spec: TrialSpec, model: Model, tools: Sequence[Tool]) -> Seated:
 
 def _own_harness(sandbox: Sandbox, timeout_s: float, progress: _Progress) -> None:
     """The published criterion: the tools' exit codes on the agent's own tree."""
-    result = sandbox.run(("harness", "--json"), timeout_s=timeout_s)
+    try:
+        result = sandbox.run(("harness", "--json"), timeout_s=timeout_s)
+    except ToolError as refusal:  # its commands are run no more, by its own doing
+        progress.harness = {"output": [str(refusal)]}
+        return
     lines = result.output.decode("utf-8", "replace").strip().splitlines()
     said = json_object(lines[-1]) if lines else None
     progress.harness = {"output": lines[-20:]} if said is None else said

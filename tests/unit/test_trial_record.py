@@ -7,9 +7,7 @@ from stage import PAIR, RED, Stage
 
 from runner.agent.loop import DELEGATE
 from runner.config.arms import Seat
-from runner.errors import (
-    SandboxFailure,
-)
+from runner.errors import SandboxFailure, ToolError
 from runner.events import CallReserved, CheckDone, Phase, TrialStarted
 from runner.judge.change import Change
 from runner.judge.static import COMMON
@@ -84,6 +82,12 @@ def test_the_published_criterion_is_kept_beside_the_verdict(
     ended = Stage(own_harness=own)()
     assert (ended.success, ended.harness_green) == (True, green)
     assert ended.detail["harness"] == detail
+
+
+def test_an_agent_whose_commands_are_run_no_more_is_not_green_and_is_judged() -> None:
+    ended = Stage(at={"own harness": ToolError("no more of them are run")})()
+    assert (ended.success, ended.harness_green) == (True, False)
+    assert ended.detail["harness"] == {"output": ["no more of them are run"]}
 
 
 def test_the_change_is_kept_before_anything_is_judged() -> None:
