@@ -20,10 +20,13 @@ from rich.console import Console
 from runner import wiring
 from runner.agent.bash import BASH
 from runner.catalogue import load_catalogue
+from runner.cli.judge import court
 from runner.config.settings import load_settings
 from runner.config.solution import Solution
 from runner.errors import EXIT_NOT_SOLVED, EXIT_OK
 from runner.events import Event
+from runner.judge.change import NOTHING
+from runner.judge.judge import judge
 from runner.manifest import manifest
 from runner.players import seated
 from runner.scripted.script import Ask, Dialogue, Script, Turn
@@ -168,24 +171,34 @@ def sidecar_figure(bench: wiring.Bench) -> Figure:
 
 
 def harness_figures(bench: wiring.Bench, rounds: int, console: Console) -> list[Figure]:
-    """Our harness against the plain tools, in turn, and whether they tell the same."""
-    ratios, walls = [], []
+    """Our harness and the whole judge against the plain tools on the same tree, in turn."""
+    walls = []
     same = True
     for number in range(rounds):
-        console.print(f"harness against plain, round {number + 1} of {rounds} (minutes)")
+        console.print(f"harness and judge against plain, round {number + 1} of {rounds} (minutes)")
         ours, ours_s = harness_run(bench, ())
         plain, plain_s = harness_run(bench, ("--plain",))
         same = same and ours == plain and len(ours) > 0
-        ratios.append(ours_s / plain_s)
-        walls.append((ours_s, plain_s))
-    note = ", ".join(f"{a:.0f} s against {b:.0f} s" for a, b in walls)
+        walls.append((ours_s, plain_s, judge_run(bench)))
+    said = [", ".join(f"{wall[n]:.0f} s against {wall[1]:.0f} s" for wall in walls) for n in (0, 2)]
+    ratios = [statistics.median(wall[n] / wall[1] for wall in walls) for n in (0, 2)]
     return [
-        Figure("our harness against the plain one", statistics.median(ratios), "ratio", 0.7, note),
+        Figure("our harness against the plain one", ratios[0], "ratio", 0.7, said[0]),
         Figure(
             "test ids and outcomes that differ from plain", 0.0 if same else 1.0, "", 0.0,
             f"{len(ours)} tests",
         ),
+        Figure("the strict judge against the plain tools", ratios[1], "ratio", 1.15, said[1]),
     ]  # fmt: skip
+
+
+def judge_run(bench: wiring.Bench) -> float:
+    """Seconds from a change (none at all, so that the tree is the same) to its verdict."""
+    began = time.monotonic()
+    verdict = judge(court(bench, NOTHING), NOTHING)
+    if not next(check for check in verdict.checks if check.name == "test_ids").passed:
+        raise SystemExit(f"the judge does not find the starting tree green: {verdict}")
+    return time.monotonic() - began
 
 
 def harness_run(bench: wiring.Bench, extra: Sequence[str]) -> tuple[dict[str, str], float]:
