@@ -26,18 +26,23 @@ class Pair:
 
 @dataclass(frozen=True)
 class PricedTrial:
-    """A trial with what all its calls cost. `result` is False when it was void (infra)."""
+    """A trial with what all its calls cost.
+
+    `result` is False when it was void: then nothing of it counts. A `censored` one met a cap: its
+    money counts, and it is in no median (docs/statistics.md).
+    """
 
     task: str
     arm: str
     success: bool
     result: bool
     usd: Pair
+    censored: bool = False
 
 
 @dataclass(frozen=True)
 class PricedCell:
-    """An arm on a task: the median of solved trials, and all money by solved trial, in USD."""
+    """An arm on a task: the median of successes, and all results' money by success, in USD."""
 
     task: str
     arm: str
@@ -55,19 +60,21 @@ def price_cells(trials: Iterable[PricedTrial]) -> tuple[PricedCell, ...]:
 
 
 def _cell(task: str, arm: str, trials: Sequence[PricedTrial]) -> PricedCell:
-    solved = [trial for trial in trials if trial.success]
+    results = [trial for trial in trials if trial.result]
+    solved = sum(trial.success for trial in results)
+    completed = [trial for trial in results if trial.success and not trial.censored]
     return PricedCell(
         task=task,
         arm=arm,
-        solved=len(solved),
-        results=sum(trial.result for trial in trials),
+        solved=solved,
+        results=len(results),
         median_usd=Pair(
-            _median([trial.usd.before for trial in solved]),
-            _median([trial.usd.after for trial in solved]),
+            _median([trial.usd.before for trial in completed]),
+            _median([trial.usd.after for trial in completed]),
         ),
         usd_per_solved=Pair(
-            _per_solved([trial.usd.before for trial in trials], len(solved)),
-            _per_solved([trial.usd.after for trial in trials], len(solved)),
+            _per_solved([trial.usd.before for trial in results], solved),
+            _per_solved([trial.usd.after for trial in results], solved),
         ),
     )
 

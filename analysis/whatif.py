@@ -13,7 +13,7 @@ from typing import Literal
 from analysis.calls import GrowthRow, Measured, ReturnRow, TokenRow
 from analysis.mechanism import BILLED, Tokens, pairs, priced, returns_of
 from analysis.prices import Pair, PricedTrial
-from analysis.stats.samples import TrialRow
+from analysis.stats.samples import CENSORED, TrialRow
 from runner.config.rates import Rate
 from runner.errors import UsageError
 
@@ -62,6 +62,7 @@ def recompute(
                 _sum(each.usd for each in used[row.trial_id]),
                 _sum(_after(each, change, cut, recorded) for each in used[row.trial_id]),
             ),
+            row.status in CENSORED,
         )
         for row in rows
     )

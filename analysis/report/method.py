@@ -8,6 +8,7 @@ from analysis.prices import Pair, PricedCell, PricedTrial, price_cells, rank_cha
 from analysis.report.figures import NONE, usd, whole
 from analysis.report.parts import Column, Section, Table, columns
 from analysis.report.rows import Record, Row, Trial
+from analysis.stats.samples import CENSORED
 from runner.types import JsonObject
 
 MEASURES: tuple[tuple[str, Callable[[PricedCell], Pair]], ...] = (
@@ -54,7 +55,12 @@ def priced(trial: Trial) -> PricedTrial:
     """A trial with its cost by both cards."""
     row = trial.row
     return PricedTrial(
-        row.task, row.arm, row.success, not row.void, Pair(trial.usd_against, row.usd)
+        row.task,
+        row.arm,
+        row.success,
+        not row.void,
+        Pair(trial.usd_against, row.usd),
+        row.status in CENSORED,
     )
 
 

@@ -4,6 +4,7 @@ example: runner report --kind live --out report.html
 """
 
 import argparse
+import gc
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -101,6 +102,7 @@ def drawn(record: Record, *, pictured: bool) -> Report:
         question.database, question.kinds, question.card, run=question.run, wait_s=question.wait_s
     )
     rows = [trial.row for trial in record.trials]
+    gc.freeze()  # what was read stays to the end: looking through it for garbage takes seconds
     sights = pictures(rows, found.growth, found.tokens, answers, found.times) if pictured else {}
     why = mechanism_section(rows, found)
     free = breakeven_section(record.trials, found.tokens)

@@ -29,7 +29,9 @@ MEASURES: Mapping[str, Callable[[PricedCell], Pair]] = {
 }
 
 TRIALS = """
-    select trials.provider_kind, task, arm, success, status <> 'infra',
+    select trials.provider_kind, task, arm, success,
+           trials.trial_id in (select trial_id from results),
+           status in ('cap', 'budget', 'timeout'),
            case when bool_and(costs.usd is not null) filter (costs.card = $before) is not false
                 then coalesce(sum(costs.usd) filter (costs.card = $before), 0) end,
            case when bool_and(costs.usd is not null) filter (costs.card = $after) is not false
@@ -83,9 +85,9 @@ def priced(
     cards = {"before": before.id, "after": after.id}
     rows = query(settings.database, TRIALS, wait_s=settings.db_wait_s, parameters=cards).rows
     found: dict[str, list[PricedTrial]] = {}
-    for kind, task, arm, success, result, *usd in rows:
+    for kind, task, arm, success, result, censored, *usd in rows:
         pair = Pair(*(each if isinstance(each, float) else None for each in usd))
-        trial = PricedTrial(str(task), str(arm), bool(success), bool(result), pair)
+        trial = PricedTrial(str(task), str(arm), bool(success), bool(result), pair, bool(censored))
         found.setdefault(str(kind), []).append(trial)
     return found
 

@@ -6,9 +6,15 @@ from analysis.prices import Pair, PricedTrial, price_cells, rank_changes
 
 
 def trial(
-    arm: str, before: float | None, after: float | None, *, success: bool = True, void: bool = False
+    arm: str,
+    before: float | None,
+    after: float | None,
+    *,
+    success: bool = True,
+    void: bool = False,
+    censored: bool = False,
 ) -> PricedTrial:
-    return PricedTrial("T1", arm, success, not void, Pair(before, after))
+    return PricedTrial("T1", arm, success, not void, Pair(before, after), censored)
 
 
 # ---- cells ------------------------------------------------------------------------------
@@ -45,10 +51,16 @@ def test_medians_are_of_solved_trials_and_sums_of_all() -> None:
     assert cell.usd_per_solved == Pair(6, 60)
 
 
-def test_a_void_trial_is_no_result_but_its_money_counts() -> None:
-    (cell,) = price_cells([trial("A", 1, 1), trial("A", 1, 1, success=False, void=True)])
+def test_a_void_trial_is_no_result_and_its_money_is_not_its_arms() -> None:
+    (cell,) = price_cells([trial("A", 1, 1), trial("A", 9, None, success=False, void=True)])
     assert (cell.solved, cell.results) == (1, 1)
-    assert cell.usd_per_solved == Pair(2, 2)
+    assert cell.usd_per_solved == Pair(1, 1)
+
+
+def test_a_success_that_met_a_cap_is_in_the_money_and_in_no_median() -> None:
+    (cell,) = price_cells([trial("A", 1, 1), trial("A", 5, 5, censored=True)])
+    assert cell.median_usd == Pair(1, 1)
+    assert cell.usd_per_solved == Pair(3, 3)
 
 
 def test_a_ratio_needs_both_amounts_and_something_to_divide_by() -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from report_record import HAIKU, HOSTILE, OPTIONS, matrix, said, trial, write
 
+from analysis.prices import price_cells
 from analysis.report.build import answered, build
 from analysis.report.detail import Places, detail
 from analysis.report.markdown import markdown, plain
+from analysis.report.method import priced
 from analysis.report.page import page
 from analysis.report.parts import Report, Table
 from analysis.report.rows import Question, Record, chosen_kinds, read_record
@@ -17,6 +19,7 @@ from runner.config.rates import load_cards
 from runner.config.settings import ROOT
 from runner.events import CallReserved, CallSettled, Event
 from runner.ledger.database import sync
+from runner.ledger.duck import query
 from runner.types import Usage
 
 CARD, AGAINST = "list-2026-11", "paper-2026-06"
@@ -259,3 +262,24 @@ def test_the_page_lets_nothing_run_but_its_own_script(tmp_path: Path) -> None:
     assert "unsafe" not in policy
     assert html.count("<script>") == 1
     assert "<b>x</b>" not in html
+
+
+def test_usd_per_solved_task_is_one_figure_wherever_it_is_shown(tmp_path: Path) -> None:
+    record = record_of(
+        tmp_path,
+        trial(),
+        trial(number=1, status="failed", read=90_000),
+        trial(number=2, status="infra", read=500_000),
+        trial(number=3, status="budget", read=700_000, limit="run"),
+        trial(number=4, status="budget", read=800_000, limit="trial"),
+    )
+    asked = "select usd_per_success, median_usd from cells where card = $card"
+    database = tmp_path / "trials.duckdb"
+    ((viewed, median),) = query(database, asked, parameters={"card": CARD}).rows
+    (task,) = answered(record).tasks
+    (cell,) = price_cells(priced(each) for each in record.trials)
+    assert task.cells[0].trials == cell.results == 3
+    assert cell.usd_per_solved.after == pytest.approx(viewed)
+    assert task.cells[0].usd_per_solved.value == pytest.approx(viewed)
+    assert task.cells[0].metrics["usd"].median.value == pytest.approx(median)
+    assert cell.median_usd.after == pytest.approx(median)

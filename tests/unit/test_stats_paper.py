@@ -1,7 +1,7 @@
 """The paper's tables from its own data, to every digit it prints.
 
-Source of all literals: "When Free Executors Cost More", main.tex and paper.md of
-kenimo49/free-executor-paradox, its tables 3 (summary), 4 (Mann-Whitney) and 5 (Cliff's delta).
+What it prints stands in `analysis/report/published.toml`, copied from its text; the report reads
+it from there too.
 """
 
 from decimal import ROUND_HALF_UP, Decimal
@@ -9,46 +9,17 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 from stats_samples import paper_row, paper_table, usd_by_card
 
+from analysis.report.paper_figures import published
 from analysis.stats.comparison import Comparison, magnitude, ratio_of_medians
 from analysis.stats.samples import cells
 from analysis.stats.summary import Answers, analyse
 
-# arm, task: successes, trials, wall s, iterations, USD, its interval, USD by rate, success rate
-SUMMARY = {
-    ("A", "T1"): "3 3 253 36 1.74 1.24 1.84 1.74 1.00",
-    ("A", "T2"): "3 4 233 26 1.11 0.86 1.14 1.48 0.75",
-    ("A", "T3"): "3 3 69 6 0.17 0.17 0.43 0.17 1.00",
-    ("B", "T1"): "3 4 484 38 2.27 2.05 2.60 3.03 0.75",
-    ("B", "T2"): "3 3 443 27 1.38 1.20 1.48 1.38 1.00",
-    ("B", "T3"): "3 3 348 12 0.42 0.42 0.70 0.42 1.00",
-    ("C", "T1"): "3 3 400 28 1.67 1.08 2.07 1.67 1.00",
-    ("C", "T2"): "3 3 275 20 0.92 0.91 1.43 0.92 1.00",
-    ("C", "T3"): "3 3 145 11 0.38 0.35 0.43 0.38 1.00",
-    ("D", "T1"): "3 4 758 89 0.30 0.19 0.43 0.40 0.75",
-    ("D", "T2"): "3 4 507 70 0.23 0.23 0.31 0.31 0.75",
-    ("D", "T3"): "3 3 208 29 0.08 0.07 0.08 0.08 1.00",
-}
-PAIRS = ("AB", "AC", "AD", "BC", "BD", "CD")
-P_VALUES = {
-    "T1": "0.050 0.827 0.050 0.127 0.050 0.050",
-    "T2": "0.050 0.827 0.050 0.275 0.050 0.050",
-    "T3": "0.275 0.275 0.050 0.275 0.050 0.050",
-}
-# Printed as row against column, B-A, B-C, C-A and D-C; nothing is printed of A-D and B-D.
-DELTAS = {
-    ("T1", "BA"): "+1.00 large",
-    ("T1", "BC"): "+0.78 large",
-    ("T1", "CA"): "-0.11 negligible",
-    ("T1", "DC"): "-1.00 large",
-    ("T2", "BA"): "+1.00 large",
-    ("T2", "BC"): "+0.56 large",
-    ("T2", "CA"): "+0.11 negligible",
-    ("T2", "DC"): "-1.00 large",
-    ("T3", "DC"): "-1.00 large",
-}
+PRINTED = published()  # the one place where the paper's figures stand
+P_VALUES = PRINTED.p
+DELTAS = [key for key in PRINTED.delta if key not in PRINTED.explained]
 # Printed wrongly: the same paper's p of 0.275 for these pairs at 3 against 3 is only possible
 # for a delta of 0.56 either way; one of 1.00 has p = 0.050, one of 0.11 has p = 0.827.
-MISPRINTED = {("T3", "BA"): "+1.00", ("T3", "BC"): "-0.11", ("T3", "CA"): "+1.00"}
+MISPRINTED = [key for key in PRINTED.delta if key in PRINTED.explained]
 P_OF_DELTA = {"1.00": "0.050", "0.78": "0.127", "0.56": "0.275", "0.11": "0.827"}
 
 
@@ -66,7 +37,7 @@ def compared(answers: Answers, task: str, pair: str) -> tuple[Comparison, float]
 
 def test_forty_trials_cost_35_98(answers: Answers) -> None:
     assert sum(cell.trials for task in answers.tasks for cell in task.cells) == 40
-    assert f"{answers.total_usd:.2f}" == "35.98"
+    assert f"{answers.total_usd:.2f}" == PRINTED.total_usd == "35.98"
 
 
 def test_the_failed_start_is_no_result_and_stays_on_record(answers: Answers) -> None:
@@ -82,8 +53,9 @@ def twice_rounded(seconds: float | None) -> Decimal:
     return Decimal(f"{seconds:.1f}").quantize(Decimal(1), ROUND_HALF_UP)
 
 
-@pytest.mark.parametrize(("arm", "task"), SUMMARY)
-def test_the_summary_table(answers: Answers, arm: str, task: str) -> None:
+@pytest.mark.parametrize("key", PRINTED.summary)
+def test_the_summary_table(answers: Answers, key: str) -> None:
+    arm, task = key.split("-")
     cell = answers.task(task).cell(arm)
     usd = cell.metrics["usd"].median
     printed = (
@@ -91,32 +63,33 @@ def test_the_summary_table(answers: Answers, arm: str, task: str) -> None:
         f"{cell.metrics['iterations'].median.value:.0f} {usd.value:.2f} {usd.low:.2f} "
         f"{usd.high:.2f} {cell.usd_per_rate:.2f} {cell.success.value:.2f}"
     )
-    assert printed == SUMMARY[arm, task]
+    assert printed == PRINTED.summary[key]
 
 
 @pytest.mark.parametrize("task", P_VALUES)
 def test_the_eighteen_p_values_by_the_normal_approximation(answers: Answers, task: str) -> None:
-    ours = [compared(answers, task, pair)[0].p_paper for pair in PAIRS]
+    ours = [compared(answers, task, pair)[0].p_paper for pair in PRINTED.pairs]
     assert " ".join(f"{p:.3f}" for p in ours) == P_VALUES[task]
 
 
-@pytest.mark.parametrize(("task", "pair"), DELTAS)
-def test_the_cliffs_deltas_that_agree_with_the_papers_own_p(
-    answers: Answers, task: str, pair: str
-) -> None:
-    found, delta = compared(answers, task, pair)
-    assert f"{delta:+.2f} {found.magnitude}" == DELTAS[task, pair]
+@pytest.mark.parametrize("key", DELTAS)
+def test_the_cliffs_deltas_that_agree_with_the_papers_own_p(answers: Answers, key: str) -> None:
+    found, delta = compared(answers, *key.split("-"))
+    assert f"{delta:+.2f} {found.magnitude}" == PRINTED.delta[key]
 
 
-@pytest.mark.parametrize(("task", "pair"), MISPRINTED)
-def test_three_printed_deltas_contradict_the_papers_own_p(
-    answers: Answers, task: str, pair: str
-) -> None:
+def test_nine_printed_deltas_agree_and_three_do_not() -> None:
+    assert (len(DELTAS), MISPRINTED) == (9, ["T3-BA", "T3-BC", "T3-CA"])
+
+
+@pytest.mark.parametrize("key", MISPRINTED)
+def test_three_printed_deltas_contradict_the_papers_own_p(answers: Answers, key: str) -> None:
+    task, pair = key.split("-")
     found, delta = compared(answers, task, pair)
     assert f"{delta:+.2f}" == "+0.56"
-    p_printed = P_VALUES[task].split()[PAIRS.index("".join(sorted(pair)))]
+    p_printed = P_VALUES[task].split()[PRINTED.pairs.index("".join(sorted(pair)))]
     assert p_printed == f"{found.p_paper:.3f}" == P_OF_DELTA["0.56"]
-    assert P_OF_DELTA[MISPRINTED[task, pair].lstrip("+-")] != p_printed
+    assert P_OF_DELTA[PRINTED.delta[key].lstrip("+-")] != p_printed
 
 
 @pytest.mark.parametrize("task", P_VALUES)
@@ -134,7 +107,7 @@ def test_no_exact_p_reaches_what_the_paper_calls_the_boundary(answers: Answers) 
     assert all(found.hopeless and not found.settled for found in every)
 
 
-@pytest.mark.parametrize(("task", "ratio"), [("T1", "1.38"), ("T2", "1.39"), ("T3", "5.26")])
+@pytest.mark.parametrize(("task", "ratio"), PRINTED.growth.items())
 def test_arm_b_reads_back_more_than_arm_a(task: str, ratio: str) -> None:
     lines = [line for line in paper_table() if line["task"] == task and line["arm"] in "AB"]
     reads = [paper_row(line, usd=float(line["opus_cache_r"])) for line in lines]
