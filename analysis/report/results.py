@@ -1,5 +1,6 @@
 """The chapters that say what came out: the cells, and what tests and resamples make of them."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from analysis.report.figures import NONE, estimate, p_value, rate, seconds, share, usd, whole
@@ -10,6 +11,7 @@ from analysis.stats.pareto import Axes
 from analysis.stats.samples import METRICS, Metric
 from analysis.stats.summary import Answers, CellAnswer, Ratio, TaskAnswer
 
+COUNTED = re.compile(r"^n = \d+: | \(\d+\)$")  # the table has each cell's n already
 METRIC_NAMES: dict[Metric, str] = {
     "usd": "USD",
     "wall_s": "wall seconds",
@@ -39,7 +41,7 @@ def cells_section(answers: Answers, card: str) -> Section:
             Column("spent", "number", "on all trials with a result"),
         ),
         tuple(cell_row(task, cell) for task, cell in cells),
-        tuple(cell_notes(cell for _, cell in cells)),
+        tuple(cell_notes([cell for _, cell in cells])),
     )
     return Section("cells", "Results", tables=(main, spread_table(cells), retry_table(cells)))
 
@@ -67,11 +69,11 @@ def cell_row(task: TaskAnswer, cell: CellAnswer) -> tuple[str, ...]:
     )
 
 
-def cell_notes(cells: Iterable[CellAnswer]) -> list[str]:
+def cell_notes(cells: Sequence[CellAnswer]) -> list[str]:
     """What to beware of, each said once with the cells it holds for."""
     found: dict[str, list[str]] = {}
     for cell in cells:
-        notes = [note for note in cell.usd_per_solved.note.split("; ") if note]
+        notes = [COUNTED.sub("", note) for note in cell.usd_per_solved.note.split("; ") if note]
         if cell.censored:
             notes.append(
                 f"{cell.censored} met a cap ({cell.censored_solved} solved): in money and rate, in "
@@ -82,7 +84,10 @@ def cell_notes(cells: Iterable[CellAnswer]) -> list[str]:
             notes.append(f"{cell.void} without a result left out, {spent} spent on them")
         for note in notes:
             found.setdefault(note, []).append(f"{cell.arm} on {cell.task}")
-    return [f"{', '.join(names)}: {note}." for note, names in found.items()]
+    return [
+        f"{'Every cell' if len(names) == len(cells) > 1 else ', '.join(names)}: {note}."
+        for note, names in found.items()
+    ]
 
 
 def spread_table(cells: Sequence[tuple[TaskAnswer, CellAnswer]]) -> Table:

@@ -102,7 +102,6 @@ def drawn(record: Record, *, pictured: bool) -> Report:
         question.database, question.kinds, question.card, run=question.run, wait_s=question.wait_s
     )
     rows = [trial.row for trial in record.trials]
-    gc.freeze()  # what was read stays to the end: looking through it for garbage takes seconds
     sights = pictures(rows, found.growth, found.tokens, answers, found.times) if pictured else {}
     why = mechanism_section(rows, found)
     free = breakeven_section(record.trials, found.tokens)
@@ -179,7 +178,11 @@ def write(out: Path, report: Report, form: str, record: Record, settings: Settin
     places = Places(settings.transcripts, settings.changes, starting_trees(record, settings))
     folder = f"{out.stem}-trials"
     made = page(report, record.trials, places, folder)
-    written = put_all(out.parent, made.files)
+    gc.freeze()  # what was read stays: to look through it for garbage again and again takes long
+    try:
+        written = put_all(out.parent, made.files)
+    finally:
+        gc.unfreeze()
     put(out, made.html)
     sweep(out.parent / folder, written)
     return len(record.trials) if made.linked else 0

@@ -78,6 +78,18 @@ def test_two_small_cells_have_no_p_and_no_delta(tmp_path: Path) -> None:
     assert column(usd, "told apart") == ["n too small"]
 
 
+@pytest.mark.parametrize(("n", "said"), [(2, "n too small"), (4, "covers less than 95%")])
+def test_what_holds_for_every_cell_is_said_once(tmp_path: Path, n: int, said: str) -> None:
+    trials = [trial(arm, number=k, read=k) for arm in "AD" for k in range(n)]
+    (note,) = (x for x in cells_table(report_of(tmp_path, *trials)).notes if said in x)
+    assert note.startswith(f"Every cell: {said}")
+
+
+def test_what_holds_for_some_cells_names_them(tmp_path: Path) -> None:
+    trials = [trial(arm, number=k, read=k) for arm in "AD" for k in range(2 if arm == "A" else 4)]
+    assert "A on T1: n too small." in cells_table(report_of(tmp_path, *trials)).notes
+
+
 def test_one_arm_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
     report = report_of(tmp_path, *(trial(number=k, read=k) for k in range(4)))
     said_in = [line for each in report.sections for line in each.sentences]
