@@ -85,7 +85,14 @@ class ModelFailure(TrialError):
 
 
 class SandboxFailure(TrialError):
-    """The container, its exec channel or the engine is gone."""
+    """The container, its exec channel or the engine is gone.
+
+    It is the trial's failure, not the machine's, where commands used the container up.
+    """
+
+    def __init__(self, message: str, status: Literal["infra", "failed"] = "infra") -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class OperatorError(RunnerError):

@@ -10,8 +10,11 @@ from runner.errors import EnvironmentProblem, SandboxFailure, ToolError
 from runner.sandbox import engine as docker
 from runner.sandbox.channel import Channel, ChannelLost
 from runner.sandbox.engine import Engine
+from runner.sandbox.fate import lost as lost_container
+from runner.sandbox.fate import runs, was_killed
 from runner.sandbox.limits import AGENT, JUDGE, KEEPER, Limits, container_settings, host_settings
-from runner.sandbox.readback import DROPPABLE, READER, engine_faults, inside_faults
+from runner.sandbox.programs import open_exec
+from runner.sandbox.readback import check_engine, check_inside
 from runner.sandbox.reaper import OWNER_LABEL, RUN_LABEL, TRIAL_LABEL, owner
 from runner.sandbox.served import (
     ENTRIES_BYTES_CAP,
@@ -25,9 +28,8 @@ _SERVER = ("python3", "-I", "-B", "/opt/runner/toolserver.py")
 _SWEEP = ("/bin/bash", "--noprofile", "--norc", "-c", "kill -9 -1")
 _HELLO_WAIT_S = 60.0
 _SWEEP_WAIT_S = 10.0
-_QUIET_WAIT_S = 15.0
+_QUIET_WAIT_S = 30.0
 _BIRTH_WAIT_S = 1.0
-_END_WAIT_S = 5.0
 # A model that goes on killing its own tool server gets no further commands.
 _LOSSES_CAP = 20
 _LOG = logging.getLogger(__name__)
@@ -77,7 +79,8 @@ class DockerSandbox(ServedSandbox):
         """Kill every process of the agent and make sure that none is left.
 
         Only the container's own keep-alive remains until the next call. Raises
-        `SandboxFailure` when that cannot be had or the container is gone.
+        `SandboxFailure` when that cannot be had (the trial's own failure) or the container is
+        gone.
         """
         self._hang_up()
         deadline = time.monotonic() + _QUIET_WAIT_S
@@ -87,7 +90,8 @@ class DockerSandbox(ServedSandbox):
             if not left:
                 return
             if time.monotonic() > deadline:
-                raise SandboxFailure(f"processes outlive every kill: {', '.join(left)}")
+                said = f"processes outlive every kill: {', '.join(left[:8])}"
+                raise SandboxFailure(said, "failed")  # nobody but the agent started them
 
     def entries(
         self, cap_count: int = ENTRIES_CAP, cap_bytes: int = ENTRIES_BYTES_CAP
@@ -115,19 +119,17 @@ class DockerSandbox(ServedSandbox):
 
     def _open(self, *, unpack: bool) -> Channel:
         try:
-            channel = Channel(
-                docker.open_exec(self._engine, self.container, _SERVER, self.user, {})
-            )
-        except ChannelLost as lost:
-            raise SandboxFailure(f"the tool server did not start: {lost}") from None
+            channel = Channel(open_exec(self._engine, self.container, _SERVER, self.user, {}))
+        except (ChannelLost, SandboxFailure) as problem:
+            raise self._lost(f"the tool server did not start: {problem}") from None
         try:
             reply, _ = channel.call({"op": "hello", "unpack": unpack}, wait_s=_HELLO_WAIT_S)
             if reply.get("ready"):
                 return channel
             raise SandboxFailure(f"the tool server is not ready: {reply.get('message')}")
-        except ChannelLost as lost:
+        except ChannelLost as problem:
             channel.close()
-            raise SandboxFailure(f"the tool server did not start: {lost}") from None
+            raise self._lost(f"the tool server did not start: {problem}") from None
         except BaseException:
             channel.close()
             raise
@@ -141,30 +143,20 @@ class DockerSandbox(ServedSandbox):
         """After a lost channel: nothing of the agent's runs on, or the sandbox is gone."""
         program = self._channel.program if self._channel else ""
         self._hang_up()
-        state = docker.inspect_container(self._engine, self.container)
-        if state is None or not state["State"]["Running"]:
-            raise SandboxFailure(f"the container is gone: {lost}") from None
-        if lost.hung_up and not self._was_killed(program):
+        if not runs(self._engine, self.container):
+            raise self._lost(str(lost)) from None
+        if lost.hung_up and not was_killed(self._engine, program):
             raise SandboxFailure(f"the engine lost its line to the container: {lost}") from None
         self._losses += 1
         self.quiesce()
 
-    def _was_killed(self, program: str) -> bool:
-        """Whether a tool server that hung up was killed, which is the agent's doing.
-
-        It ends by itself, with exit code 0, only when the engine hangs up on it.
-        """
-        deadline = time.monotonic() + _END_WAIT_S
-        while (code := docker.program_code(self._engine, program)) is None:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)  # the engine tells it a moment after the line is closed
-        return code != 0
+    def _lost(self, why: str) -> SandboxFailure:
+        return lost_container(self._engine, self.container, why)
 
     def _sweep(self) -> None:
         """One `kill -9 -1` as its user; what it could not do shows in the process list."""
         try:
-            channel = Channel(docker.open_exec(self._engine, self.container, _SWEEP, self.user, {}))
+            channel = Channel(open_exec(self._engine, self.container, _SWEEP, self.user, {}))
         except (ChannelLost, SandboxFailure):  # say, no process id left: tried again
             return
         try:
@@ -177,8 +169,11 @@ class DockerSandbox(ServedSandbox):
     def _agent_processes(self) -> list[str]:
         state = docker.inspect_container(self._engine, self.container)
         if state is None or not state["State"]["Running"]:
-            raise SandboxFailure("the container is gone")
-        rows = docker.container_processes(self._engine, self.container)
+            raise self._lost("its processes are to be listed")
+        try:
+            rows = docker.container_processes(self._engine, self.container)
+        except SandboxFailure as problem:  # it may have died at this moment
+            raise self._lost(str(problem)) from None
         # The keep-alive's uid as the host sees it: with user namespaces it is another number.
         keeper = {row["uid"] for row in rows if row["pid"] == str(state["State"]["Pid"])}
         others = keeper | {_beside(uid, self.user) for uid in keeper}
@@ -219,10 +214,10 @@ def open_sandbox(
         settings = container_settings({**(labels or {}), **own})
         docker.create_container(engine, digest, name, host_settings(limits), **settings)
         made = True
-        _check_engine(engine, name, limits)
+        check_engine(engine, name, limits)
         docker.start_container(engine, name)
         sandbox = DockerSandbox(engine, name, digest, limits.user)
-        _check_inside(sandbox, limits)
+        check_inside(sandbox, limits)
         yield sandbox
     finally:
         if sandbox is not None:
@@ -235,25 +230,6 @@ def _beside(keeper: str, user: str) -> str:
     other = JUDGE if user == AGENT else AGENT
     apart = int(other.partition(":")[0]) - int(KEEPER.partition(":")[0])
     return str(int(keeper) + apart)
-
-
-def _check_engine(engine: Engine, name: str, limits: Limits) -> None:
-    """Before it starts: the engine took every setting, or says that it cannot keep a limit."""
-    found = docker.inspect_container(engine, name)
-    if found is None:
-        raise SandboxFailure("the container is gone before it started")
-    if faults := engine_faults(found, limits):
-        lacking = docker.engine_info(engine).limits_missing
-        excused = tuple(f"{key}:" for key, limit in DROPPABLE.items() if limit in lacking)
-        if left := [fault for fault in faults if not fault.startswith(excused)]:
-            raise SandboxFailure(f"the engine holds other settings than asked: {'; '.join(left)}")
-
-
-def _check_inside(sandbox: DockerSandbox, limits: Limits) -> None:
-    """Before any command of the agent's: what one of them would meet."""
-    said = sandbox.run(READER, timeout_s=_HELLO_WAIT_S).output.decode("utf-8", "replace")
-    if faults := inside_faults(said, limits):
-        raise SandboxFailure(f"the container is not as it was asked for: {'; '.join(faults)}")
 
 
 def _remove(engine: Engine, name: str, made: bool) -> None:

@@ -7,7 +7,7 @@ client for the calling thread, inside `with engine.translated("build the image")
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +19,11 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from urllib3.exceptions import HTTPError
 
 from runner.errors import EnvironmentProblem, RunnerError, SandboxFailure
-from runner.sandbox.channel import Wire
 
 _CONNECT_WAIT_S = 10
 _COLUMNS = ("pid", "uid", "stat", "comm")
-_LIMITS = ("MemoryLimit", "SwapLimit", "PidsLimit", "CpuCfsQuota")
+# Its names of what a kernel may not be able to enforce.
+LIMITS = ("MemoryLimit", "SwapLimit", "PidsLimit", "CpuCfsQuota")
 _DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 
 
@@ -143,7 +143,7 @@ def engine_info(engine: Engine) -> EngineInfo:
         memory_bytes=int(info.get("MemTotal") or 0),
         root_dir=str(info.get("DockerRootDir", "")),
         runtimes=tuple(sorted(info.get("Runtimes") or ())),
-        limits_missing=tuple(name for name in _LIMITS if info.get(name) is False),
+        limits_missing=tuple(name for name in LIMITS if info.get(name) is False),
     )
 
 
@@ -213,53 +213,12 @@ def container_processes(engine: Engine, container: str) -> tuple[Mapping[str, st
         return tuple(dict(zip(_COLUMNS, row, strict=False)) for row in table["Processes"] or ())
 
 
-def open_exec(
-    engine: Engine, container: str, argv: Sequence[str], user: str, env: Mapping[str, str]
-) -> Wire:
-    """Start a program in a running container, its stdin, stdout and stderr on the wire."""
-    with engine.translated("start a program in a container"):
-        api = engine.client.api
-        made = api.exec_create(
-            container, list(argv), stdin=True, user=user, environment=dict(env), workdir="/"
-        )
-        stream = api.exec_start(made["Id"], socket=True)
-    sock = getattr(stream, "_sock", stream)
-    response = getattr(stream, "_response", None)
-
-    def close() -> None:
-        if response is not None:
-            response.close()  # first: it flushes what it believes to be its own file
-        stream.close()
-        sock.close()
-
-    sock.setblocking(False)
-    return Wire(sock, multiplexed=True, close=close, early=_early(response), program=made["Id"])
-
-
-def program_code(engine: Engine, program: str) -> int | None:
-    """The exit code of a program that `open_exec` started; None while it runs.
-
-    Raises `SandboxFailure` when the engine does not know it: it was started anew since.
-    """
-    with engine.translated("look after a program in a container"):
-        found = engine.client.api.exec_inspect(program)
-    return None if found["Running"] else int(found["ExitCode"])
-
-
 def _knock(address: str) -> None:
     """Fail plainly, and without leaking a socket as docker's client does, if nobody is there."""
     if address.startswith("unix://"):
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(_CONNECT_WAIT_S)
             door.connect(address.removeprefix("unix://"))
-
-
-def _early(response: Any) -> bytes:
-    """What the HTTP library read of the stream along with the answer's header."""
-    try:
-        return bytes(response.raw._fp.fp.peek() or b"")
-    except (AttributeError, OSError, ValueError):
-        return b""
 
 
 def _image(engine: Engine, reference: str) -> Mapping[str, Any] | None:

@@ -8,15 +8,17 @@ AGENT = "10001:10001"  # runs commands
 KEEPER = "10002:10002"  # holds the container open; the agent cannot signal it
 JUDGE = "10003:10003"  # owns the tree in the judge's container and all that is evidence
 _MIB = 1024 * 1024
+_PAGE = 4096  # a size of 0 would mean none
 
 
 @dataclass(frozen=True)
 class Limits:
     """Caps of one container; sizes in bytes. Enough for typer's suite with two workers.
 
-    What lies in the two temporary file systems counts as memory too. `runtime` is the engine's
-    name of what runs the container, such as `runsc`; None leaves it to the engine. `user` owns
-    the work tree.
+    What lies in the two temporary file systems counts as memory too, so that they take no more
+    than three quarters of it: see `work_size` and `tmp_size`. `runtime` is the engine's name of
+    what runs the container, such as `runsc`; None leaves it to the engine. `user` owns the work
+    tree.
     """
 
     cpus: float = 2.0
@@ -30,6 +32,17 @@ class Limits:
     file_bytes: int = 256 * _MIB
     runtime: str | None = None
     user: str = AGENT
+
+    # Memory that files take outlives every kill: full to the cap, nothing could be started.
+    @property
+    def work_size(self) -> int:
+        """What `/work` holds, in bytes: at most half of the memory."""
+        return max(_PAGE, min(self.work_bytes, self.memory_bytes // 2))
+
+    @property
+    def tmp_size(self) -> int:
+        """What `/tmp` holds, in bytes: at most a quarter of the memory."""
+        return max(_PAGE, min(self.tmp_bytes, self.memory_bytes // 4))
 
 
 def container_settings(labels: Mapping[str, str]) -> dict[str, object]:
@@ -62,8 +75,8 @@ def host_settings(limits: Limits) -> dict[str, object]:
         "ipc_mode": "none",
         "read_only": True,
         "tmpfs": {
-            "/work": f"{work},size={limits.work_bytes},nr_inodes={limits.work_inodes}",
-            "/tmp": f"{tmp},size={limits.tmp_bytes},nr_inodes={limits.tmp_inodes}",
+            "/work": f"{work},size={limits.work_size},nr_inodes={limits.work_inodes}",
+            "/tmp": f"{tmp},size={limits.tmp_size},nr_inodes={limits.tmp_inodes}",
         },
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,

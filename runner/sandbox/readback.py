@@ -1,14 +1,17 @@
 """What really holds a container, read back from the engine and from inside.
 
 An engine may leave out what it cannot do, a daemon's settings or an image may add to what was
-asked for. Each function here names the settings that are not as they should be.
+asked for. What is not as it should be is named, and ends the container.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from runner.errors import SandboxFailure
+from runner.sandbox.engine import Engine, engine_info, inspect_container
 from runner.sandbox.limits import KEEPER, Limits, host_settings
+from runner.types import Shell
 
 # The engine's own names of limits that it may drop, and of its word that it cannot keep them.
 DROPPABLE = {"Memory": "MemoryLimit", "MemorySwap": "SwapLimit", "PidsLimit": "PidsLimit"}
@@ -28,6 +31,7 @@ READ_INSIDE = (
 )
 READER = ("/bin/sh", "-c", 'exec head -v -n 500 "$@" 2>/dev/null', "sh", *READ_INSIDE)
 
+_READ_WAIT_S = 60.0
 _PAGE = 65_536  # the largest a kernel rounds memory to
 _PERIOD_US = 100_000
 # Set up by some kernels in every network of its own: ends of tunnels that lead nowhere.
@@ -36,6 +40,28 @@ _IDLE = frozenset(
 )
 _ULIMITS = ("core", "fsize", "nofile")
 _NO_CAPABILITY = {f"Cap{name}": "0" * 16 for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")}
+
+
+def check_engine(engine: Engine, name: str, limits: Limits) -> None:
+    """Before it starts: the engine took every setting, or says that it cannot keep a limit.
+
+    Raises `SandboxFailure` naming the settings that are otherwise.
+    """
+    found = inspect_container(engine, name)
+    if found is None:
+        raise SandboxFailure("the container is gone before it started")
+    if faults := engine_faults(found, limits):
+        lacking = engine_info(engine).limits_missing
+        excused = tuple(f"{key}:" for key, limit in DROPPABLE.items() if limit in lacking)
+        if left := [fault for fault in faults if not fault.startswith(excused)]:
+            raise SandboxFailure(f"the engine holds other settings than asked: {'; '.join(left)}")
+
+
+def check_inside(shell: Shell, limits: Limits) -> None:
+    """Before any command of the agent's: what one of them would meet; raises likewise."""
+    said = shell.run(READER, timeout_s=_READ_WAIT_S).output.decode("utf-8", "replace")
+    if faults := inside_faults(said, limits):
+        raise SandboxFailure(f"the container is not as it was asked for: {'; '.join(faults)}")
 
 
 def engine_faults(found: Mapping[str, Any], limits: Limits) -> tuple[str, ...]:
@@ -170,7 +196,7 @@ def _mount_faults(lines: list[str], limits: Limits | None) -> Iterator[str]:
     for place, options in wanted.items():
         for option in sorted(options - set(mounts.get(place, ()))):
             yield f"mount {place}: without {option}"
-    for place, size in (("/work", limits.work_bytes), ("/tmp", limits.tmp_bytes)):
+    for place, size in (("/work", limits.work_size), ("/tmp", limits.tmp_size)):
         sizes = [each[5:-1] for each in mounts.get(place, ()) if each.startswith("size=")]
         if not sizes or not sizes[0].isdecimal() or not _near(int(sizes[0]) * 1024, size):
             yield f"mount {place}: size {', '.join(sizes) or 'none'} KiB, not {size // 1024}"

@@ -18,10 +18,10 @@ from runner.sandbox.engine import (
     Engine,
     container_processes,
     inspect_container,
-    open_exec,
     remove_container,
 )
 from runner.sandbox.limits import AGENT, Limits
+from runner.sandbox.programs import open_exec
 from runner.sandbox.reaper import live_containers
 
 pytestmark = pytest.mark.docker

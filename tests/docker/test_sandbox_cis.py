@@ -8,8 +8,9 @@ from plain_image_parts import Opener
 from runner.attack.box import BoxPlan, open_box
 from runner.sandbox.cis import broken
 from runner.sandbox.container import DockerSandbox
-from runner.sandbox.engine import Engine, inspect_container, open_exec
+from runner.sandbox.engine import Engine, inspect_container
 from runner.sandbox.limits import AGENT
+from runner.sandbox.programs import open_exec
 
 pytestmark = pytest.mark.docker
 

@@ -9,6 +9,7 @@ import pytest
 from plain_image_parts import Opener
 
 from runner.errors import SandboxFailure
+from runner.sandbox import container as sandbox_container
 from runner.sandbox import engine as sandbox_engine
 from runner.sandbox.engine import (
     Engine,
@@ -113,14 +114,15 @@ def test_an_interrupt_while_it_opens_leaves_no_container(
     engine: Engine, open_plain: Opener, monkeypatch: pytest.MonkeyPatch, phase: str, after: bool
 ) -> None:
     """Ctrl-C around each request to the engine; the request itself is the real one."""
-    real = getattr(sandbox_engine, phase)
+    place = sandbox_container if phase == "open_exec" else sandbox_engine
+    real = getattr(place, phase)
 
     def interrupted(*arguments: object, **settings: object) -> object:
         if after and hasattr(result := real(*arguments, **settings), "close"):
             result.close()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sandbox_engine, phase, interrupted)
+    monkeypatch.setattr(place, phase, interrupted)
     with pytest.raises(KeyboardInterrupt), open_plain():
         pytest.fail("it opened")
     assert not [item for item in live_containers(engine) if item.owner == owner()]

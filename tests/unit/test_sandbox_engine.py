@@ -94,3 +94,22 @@ def test_a_label_of_this_machine_that_makes_no_sense_is_never_dead(rest: str) ->
 def test_swap_is_no_way_past_the_memory_cap() -> None:
     settings = host_settings(Limits(memory_bytes=123_456_789))
     assert settings["mem_limit"] == settings["memswap_limit"] == 123_456_789
+
+
+@pytest.mark.parametrize(
+    ("memory", "work", "tmp"),
+    [(96, 48, 24), (512, 256, 128), (1024, 512, 256), (65_536, 512, 256)],
+)
+def test_files_in_memory_leave_a_quarter_of_it(memory: int, work: int, tmp: int) -> None:
+    mib = 1024 * 1024
+    limits = Limits(memory_bytes=memory * mib)
+    assert (limits.work_size, limits.tmp_size) == (work * mib, tmp * mib)
+    places = host_settings(limits)["tmpfs"]
+    assert isinstance(places, dict)
+    assert f"size={work * mib}," in places["/work"]
+    assert f"size={tmp * mib}," in places["/tmp"]
+
+
+def test_a_file_system_in_memory_is_never_without_a_limit() -> None:
+    limits = Limits(memory_bytes=1)
+    assert min(limits.work_size, limits.tmp_size) > 0
