@@ -48,7 +48,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     settings = load_settings()
     cards = load_cards(settings.rates_dir)
     card = opt.chosen("rate card", settings.card, cards)
-    show_running(console, settings.journals, cards, card)  # first: it waits for no database
+    # First: it hardly waits for a database that somebody holds.
+    show_running(console, settings.journals, settings.database, cards, card)
     bring = rebuild if options.rebuild else sync
     done = bring(settings.database, settings.journals, cards, wait_s=settings.db_wait_s)
     if options.rebuild:

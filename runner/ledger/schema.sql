@@ -24,7 +24,8 @@ CREATE TABLE runs (
     ),
     reason         VARCHAR,
     ended_at       TIMESTAMP,
-    journal        VARCHAR NOT NULL
+    journal        VARCHAR NOT NULL,
+    session        JSON
 );
 
 CREATE TABLE trials (

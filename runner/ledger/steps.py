@@ -19,7 +19,7 @@ from runner.events import (
     TrialEnded,
     TrialStarted,
 )
-from runner.ledger.journal_format import record
+from runner.ledger.journal_format import record, to_json
 from runner.ledger.journal_lines import BEGINNING, JournalLines, Place
 from runner.ledger.pieces import Mark, Step
 from runner.ledger.texts import table_of, valid
@@ -191,12 +191,15 @@ def _write_run(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
                 connection.execute(
                     "UPDATE runs SET n = $n, fixed = $fixed, seed = $seed, jobs = $jobs, "
                     "budget_usd = $budget_usd, arm_budget_usd = $arm_budget_usd, "
-                    "sessions = sessions + 1, state = 'running', reason = NULL, ended_at = NULL "
-                    "WHERE run_id = $run_id",
+                    "sessions = sessions + 1, state = 'running', reason = NULL, ended_at = NULL, "
+                    "session = $session WHERE run_id = $run_id",
                     {
                         k: v
                         for k, v in vars(event).items()
                         if k not in ("host", "started_at", "slots")
+                    }
+                    | {
+                        "session": valid(json.dumps(json.loads(to_json(event)), ensure_ascii=False))
                     },
                 )
             case SessionEnded():

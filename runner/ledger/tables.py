@@ -13,7 +13,7 @@ from runner.errors import EnvironmentProblem
 from runner.ledger.duck import REBUILD
 from runner.ledger.intervals import FEWEST, median_interval
 
-SCHEMA = 3
+SCHEMA = 4
 Row = Mapping[str, object]
 
 

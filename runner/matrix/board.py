@@ -76,7 +76,7 @@ class Board:
                         flight.fold(event, moment)
 
     def begin_after(self, past: History) -> None:
-        """Take in what was before; to be called before any event."""
+        """Take in what was before; to be called before any session or attempt."""
         with self._lock:
             self._run_id, self._kind, self._sessions = past.run_id, past.kind, past.sessions
             self._records |= {cell: replace(record) for cell, record in past.records.items()}

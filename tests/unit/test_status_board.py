@@ -16,6 +16,8 @@ from runner.events import Event, SessionEnded
 from runner.ledger.journal import Journal
 from runner.matrix.engine import Cell
 
+NO_DATABASE = Path("none")
+
 
 @pytest.fixture
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -87,7 +89,7 @@ def test_times_are_told_from_the_record_and_never_made_up(journal: Path) -> None
         *(run_started(), session(at=ago(600)), trial.started(ago(90)), trial.phase("agent")),
         trial.asks(),
     ):
-        view = journal_view(journal, {}, CARD)
+        view = journal_view(journal, NO_DATABASE, {}, CARD)
     assert view is not None
     (flight,) = view.in_flight
     assert view.elapsed_s == pytest.approx(600, abs=10)
@@ -98,15 +100,15 @@ def test_times_are_told_from_the_record_and_never_made_up(journal: Path) -> None
 @pytest.mark.parametrize("said", ["", "yesterday"])
 def test_a_time_that_is_none_does_not_hide_a_run(journal: Path, said: str) -> None:
     with written(journal, run_started(), session(at=said)):
-        assert journal_view(journal, {}, CARD) is not None
+        assert journal_view(journal, NO_DATABASE, {}, CARD) is not None
 
 
 def test_money_is_by_the_card_the_run_was_begun_with(journal: Path) -> None:
     trial = Trial("A T1 0.1")
     events = (trial.begin(), trial.asks(model=OPUS), trial.hears(model=OPUS, output=1_000))
     with written(journal, run_started(), session(), *events):
-        own = journal_view(journal, {"test": CARDS["list-2026-11"]}, CARD)
-        other = journal_view(journal, CARDS, CARD)  # knows no price of that model
+        own = journal_view(journal, NO_DATABASE, {"test": CARDS["list-2026-11"]}, CARD)
+        other = journal_view(journal, NO_DATABASE, CARDS, CARD)  # knows no price of that model
     assert own is not None
     assert other is not None
     assert own.money.spent == pytest.approx(0.025)
@@ -117,7 +119,7 @@ def test_earlier_sessions_count(journal: Path) -> None:
     written(journal, run_started(), session(), Trial("A T1 0.1").whole(), paused()).close()
     with Journal.resume(journal) as writer:
         writer.append(session())
-        view = journal_view(journal, {}, CARD)
+        view = journal_view(journal, NO_DATABASE, {}, CARD)
     assert view is not None
     assert (view.state, view.session) == ("running", 2)
     assert next(each.results for each in view.cells if each.cell == Cell("A", "T1")) == 1
