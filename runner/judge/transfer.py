@@ -135,14 +135,19 @@ def from_folder(folder: Path, starting: Tree, task: Task) -> Change:
         UsageError: the folder cannot be read, or is no copy of the repository at all.
     """
     files: dict[str, bytes] = {}
+    outside: list[str] = []
     refused: dict[str, str] = {}
     seen: set[str] = set()
     try:
         for path in sorted(_below(folder)):
             name = path.relative_to(folder).as_posix()
+            if leftover(name):
+                continue
             seen.add(name)
             info = path.lstat()
-            if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
+            if name not in starting and not editable(name, task):
+                outside.append(name)
+            elif not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
                 refused[name] = "is a link, a pipe or a device, not a regular file"
             elif info.st_size > MAX_FILE_BYTES:
                 refused[name] = f"has {info.st_size} bytes, the most is {MAX_FILE_BYTES}"
@@ -153,7 +158,7 @@ def from_folder(folder: Path, starting: Tree, task: Task) -> Change:
     if seen.isdisjoint(starting):
         raise UsageError(f"{folder}: holds no file of the repository; give a copy of its root")
     gone = tuple(sorted(set(starting) - seen))
-    return admitted(Change(files, gone, (), refused), starting, task)
+    return admitted(Change(files, gone, tuple(outside), refused), starting, task)
 
 
 def _below(folder: Path) -> list[Path]:

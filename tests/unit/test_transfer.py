@@ -235,6 +235,13 @@ def test_links_and_pipes_in_a_folder_are_refused_and_never_read(tmp_path: Path) 
     assert result.files == {}
 
 
+def test_links_outside_of_what_may_change_are_named_and_left_behind(tmp_path: Path) -> None:
+    folder = copy_of_starting(tmp_path)
+    (folder / "venv").symlink_to("/opt")
+    (folder / ".coverage").symlink_to("/etc/passwd")
+    assert from_folder(folder, STARTING, task()) == Change({}, (), ("venv",), {})
+
+
 @pytest.mark.parametrize("name", ["empty", "missing"])
 def test_a_folder_that_is_no_copy_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
