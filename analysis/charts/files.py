@@ -1,7 +1,7 @@
 """Pictures as files: SVG and PNG for both grounds, words, and one interactive page of them all."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -14,15 +14,18 @@ from analysis.colours import darkened
 from runner.errors import EnvironmentProblem
 
 PAGE = "pictures.html"
+FORMS = ("svg", "png", "html")
 SCALE = 2.0  # of PNG: sharp in print and on dense screens
 
 SNIPPET = "window.drawVega = vegaEmbed;"
 
 
-def write(pictures: Mapping[str, Picture], folder: Path) -> tuple[Path, ...]:
+def write(
+    pictures: Mapping[str, Picture], folder: Path, forms: Collection[str] = FORMS
+) -> tuple[Path, ...]:
     """Write `NAME-light` and `NAME-dark` as `.svg` and `.png`, and `pictures.html`.
 
-    Comes back with the files written.
+    Comes back with the files written; those of `forms` only.
 
     The folder is made if need be; files of the same names are replaced.
 
@@ -34,12 +37,16 @@ def write(pictures: Mapping[str, Picture], folder: Path) -> tuple[Path, ...]:
         folder.mkdir(parents=True, exist_ok=True)
         for name, picture in pictures.items():
             for ground, svg in (("light", picture.svg_light), ("dark", picture.svg_dark)):
-                path = folder / f"{safe(name)}-{ground}.svg"
-                path.write_text(svg, encoding="utf-8")
-                path.with_suffix(".png").write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
-                made += [path, path.with_suffix(".png")]
-        made.append(folder / PAGE)
-        made[-1].write_text(page(pictures), encoding="utf-8")
+                path = folder / f"{safe(name)}-{ground}"
+                if "svg" in forms:
+                    made.append(path.with_name(f"{path.name}.svg"))
+                    made[-1].write_text(svg, encoding="utf-8")
+                if "png" in forms:
+                    made.append(path.with_name(f"{path.name}.png"))
+                    made[-1].write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
+        if "html" in forms:
+            made.append(folder / PAGE)
+            made[-1].write_text(page(pictures), encoding="utf-8")
     except OSError as error:
         raise EnvironmentProblem(f"cannot write {folder}: {error.strerror or error}") from error
     return tuple(made)

@@ -21,6 +21,7 @@ COMMANDS = {
     "status": "what has been run, what it cost, what is running",
     "show": "one trial: verdict, calls, and the whole transcript",
     "report": "which arm to use: one page with the answer, its reasons and every trial",
+    "charts": "the report's pictures as SVG, PNG and one interactive page",
     "sql": "query the database of results",
     "reprice": "every cell under two rate cards, and which rankings change",
     "whatif": "what trials would have cost with shorter returns or another cache",
