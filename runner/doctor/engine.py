@@ -1,11 +1,11 @@
 """What the Docker engine's account of itself means."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from runner.doctor.facts import EngineFacts, Facts
 from runner.doctor.finding import GIB, Finding
 from runner.errors import EnvironmentProblem
+from runner.sandbox.engine import EngineInfo
 from runner.sandbox.lacks import check_runtime, runc_is_old, version_numbers
 
 OLDEST_API = (1, 41)  # Docker Engine 20.10
@@ -24,8 +24,8 @@ def engine_findings(engine: EngineFacts, facts: Facts) -> Iterator[Finding]:
     yield _storage(info.storage_driver)
     yield _cgroup(engine)
     yield _seccomp(info.security)
-    yield _runtime(engine, facts.runtime_wanted)
-    yield _isolation(engine)
+    yield _runtime(info, facts.runtime_wanted)
+    yield _isolation(info)
     yield _size(engine, facts)
 
 
@@ -53,11 +53,11 @@ def _storage(driver: str) -> Finding:
 
 def _cgroup(engine: EngineFacts) -> Finding:
     said = f"version {engine.info.cgroup_version}"
-    if engine.limits_missing:
+    if engine.info.limits_missing:
         return Finding(
             "cgroups",
             "warn",
-            f"{said}; not enforced here: {', '.join(engine.limits_missing)}",
+            f"{said}; not enforced here: {', '.join(engine.info.limits_missing)}",
             "boot with cgroup_enable=memory swapaccount=1, or use cgroup version 2",
         )
     return Finding("cgroups", "ok", f"{said}; memory, swap, CPU and process limits are enforced")
@@ -70,10 +70,10 @@ def _seccomp(security: tuple[str, ...]) -> Finding:
     return Finding("seccomp", "bad", "not available: no container can be sealed", fix)
 
 
-def _runtime(engine: EngineFacts, wanted: str | None) -> Finding:
-    offered = ", ".join(engine.runtimes) or "none named"
+def _runtime(info: EngineInfo, wanted: str | None) -> Finding:
+    offered = ", ".join(info.runtimes) or "none named"
     try:
-        check_runtime(replace(engine.info, runtimes=engine.runtimes), wanted)
+        check_runtime(info, wanted)
     except EnvironmentProblem as problem:
         said, _, fix = str(problem).partition(": ")
         return Finding("container runtime", "bad", said, fix)
@@ -81,9 +81,9 @@ def _runtime(engine: EngineFacts, wanted: str | None) -> Finding:
     return Finding("container runtime", "ok", f"{used}; offered: {offered}")
 
 
-def _isolation(engine: EngineFacts) -> Finding:
-    has = set(engine.info.security) & {"apparmor", "selinux", "userns", "rootless"}
-    if "runsc" in engine.runtimes:
+def _isolation(info: EngineInfo) -> Finding:
+    has = set(info.security) & {"apparmor", "selinux", "userns", "rootless"}
+    if "runsc" in info.runtimes:
         has.add("gVisor")
     absent = [name for name in ("userns", "apparmor", "gVisor") if name not in has]
     said = ", ".join(sorted(has)) or "none"

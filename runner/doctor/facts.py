@@ -26,7 +26,6 @@ ImageOf = Callable[[Engine, Task], str]
 KeyShape = Literal["absent", "plausible", "odd"]
 
 PUBLIC_API = "https://api.anthropic.com"
-_LIMITS = ("MemoryLimit", "SwapLimit", "PidsLimit", "CpuCfsQuota")
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,6 @@ class EngineFacts:
     """The engine's own account, and what `EngineInfo` leaves out."""
 
     info: EngineInfo
-    runtimes: tuple[str, ...]
-    limits_missing: tuple[str, ...]  # docker's names of limits this kernel cannot enforce
     clock_ahead_s: float  # the engine's clock minus ours
 
 
@@ -132,15 +129,12 @@ def key_shape(key: SecretStr | None, *, official: bool) -> KeyShape:
 
 def engine_facts(info: EngineInfo, raw: Mapping[str, object], now: float) -> EngineFacts:
     """Read docker's GET /info (`raw`) as it was answered at `now` (seconds since 1970)."""
-    runtimes = raw.get("Runtimes")
-    missing = tuple(name for name in _LIMITS if raw.get(name) is False)
     try:
         # Docker writes nanoseconds; Python 3.11 reads them, cut to microseconds.
         ahead = datetime.fromisoformat(str(raw.get("SystemTime"))).timestamp() - now
     except ValueError:
         ahead = 0.0
-    names = tuple(sorted(runtimes)) if isinstance(runtimes, Mapping) else ()
-    return EngineFacts(info, names, missing, ahead)
+    return EngineFacts(info, ahead)
 
 
 def _engine(

@@ -135,7 +135,7 @@ def _ollama(facts: Facts) -> Iterator[Finding]:
 
 
 def _gpu(facts: Facts) -> Finding:
-    runtimes = facts.engine.runtimes if isinstance(facts.engine, EngineFacts) else ()
+    runtimes = facts.engine.info.runtimes if isinstance(facts.engine, EngineFacts) else ()
     if "nvidia" in runtimes:
         return Finding("GPU", "ok", "the engine has NVIDIA's runtime")
     if facts.nvidia_smi:

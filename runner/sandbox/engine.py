@@ -22,8 +22,7 @@ from runner.errors import EnvironmentProblem, RunnerError, SandboxFailure
 
 _CONNECT_WAIT_S = 10
 _COLUMNS = ("pid", "uid", "stat", "comm")
-# Its names of what a kernel may not be able to enforce.
-LIMITS = ("MemoryLimit", "SwapLimit", "PidsLimit", "CpuCfsQuota")
+_LIMITS = ("MemoryLimit", "SwapLimit", "PidsLimit", "CpuCfsQuota")
 _DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 
 
@@ -127,10 +126,14 @@ def answers(engine: Engine) -> bool:
 def engine_info(engine: Engine) -> EngineInfo:
     """Ask the engine about itself. Raises `EnvironmentProblem`."""
     with engine.translated("describe itself", EnvironmentProblem):
-        info, version = engine.client.info(), engine.client.version()
+        return described(engine.address, engine.client.info(), engine.client.version())
+
+
+def described(address: str, info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineInfo:
+    """Read the engine's answers to GET /info and GET /version."""
     parts = {part["Name"]: part["Version"] for part in version.get("Components") or ()}
     return EngineInfo(
-        address=engine.address,
+        address=address,
         version=str(version.get("Version", "")),
         api_version=str(version.get("ApiVersion", "")),
         runc_version=str(parts.get("runc", "")),
@@ -143,7 +146,7 @@ def engine_info(engine: Engine) -> EngineInfo:
         memory_bytes=int(info.get("MemTotal") or 0),
         root_dir=str(info.get("DockerRootDir", "")),
         runtimes=tuple(sorted(info.get("Runtimes") or ())),
-        limits_missing=tuple(name for name in LIMITS if info.get(name) is False),
+        limits_missing=tuple(name for name in _LIMITS if info.get(name) is False),
     )
 
 

@@ -26,8 +26,9 @@ INFO = EngineInfo(
     cpus=4,
     memory_bytes=16 * GIB,
     root_dir="/var/lib/docker",
+    runtimes=("nvidia", "runc"),
 )
-ENGINE = EngineFacts(INFO, ("nvidia", "runc"), (), 0.0)
+ENGINE = EngineFacts(INFO, 0.0)
 HEALTHY = Facts(
     python=(3, 11, 2),
     engine=ENGINE,
@@ -93,11 +94,10 @@ def test_what_stops_even_a_scripted_trial_is_bad(
 
 
 AHEAD = replace(ENGINE, clock_ahead_s=-7.5)
-UNLIMITED = replace(ENGINE, limits_missing=("SwapLimit",))
 WARN = [
     ("runc", with_engine(runc_version=""), "not known", "runc --version"),
     ("storage driver", with_engine(storage_driver="vfs"), "slowly", "overlay2"),
-    ("cgroups", replace(HEALTHY, engine=UNLIMITED), "SwapLimit", "swapaccount=1"),
+    ("cgroups", with_engine(limits_missing=("SwapLimit",)), "SwapLimit", "swapaccount=1"),
     ("CPUs and memory", with_engine(memory_bytes=2 * GIB), "4.0 GiB", "RUNNER_MEMORY_MB=1536"),
     ("disk", replace(HEALTHY, free={Path("/data"): GIB}), "1.0 GiB free", "free some space"),
     (
@@ -121,7 +121,7 @@ WARN = [
         "OLLAMA_HOST",
     ),
     ("Ollama", replace(HEALTHY, ollama=OllamaFacts("1", ())), "lacks", "ollama --pull qwen3.5:9b"),
-    ("GPU", replace(HEALTHY, engine=replace(ENGINE, runtimes=())), "cannot use it", "Toolkit"),
+    ("GPU", with_engine(runtimes=()), "cannot use it", "Toolkit"),
     ("clock", replace(HEALTHY, engine=AHEAD), "-7.5 s", "set the clock"),
     ("clock", replace(HEALTHY, api=Reached(200, b"", 3600.0)), "+3600 s", "set the clock"),
     ("clock", replace(HEALTHY, wall_drift_s=-3.0), "-3.0 s", "set the clock"),

@@ -41,14 +41,10 @@ def test_of_a_key_only_its_shape_is_looked_at(key: str | None, official: bool, s
 
 def test_the_engines_own_account_is_read() -> None:
     raw = {
-        "Runtimes": {"runsc": {}, "runc": {}},
-        "MemoryLimit": True,
-        "PidsLimit": False,
         "SystemTime": "2026-11-23T18:53:19.429461664Z",
     }
     facts = engine_facts(INFO, raw, now=1795459989.0)
-    assert facts.runtimes == ("runc", "runsc")
-    assert facts.limits_missing == ("PidsLimit",)
+    assert facts.info == INFO
     assert facts.clock_ahead_s == pytest.approx(10.43, abs=0.01)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EnvironmentProblem, SandboxFailure
-from runner.sandbox.engine import Engine, connect
+from runner.sandbox.engine import Engine, connect, described
 from runner.sandbox.limits import Limits, host_settings
 from runner.sandbox.reaper import is_orphan, owner
 
@@ -113,3 +113,24 @@ def test_files_in_memory_leave_a_quarter_of_it(memory: int, work: int, tmp: int)
 def test_a_file_system_in_memory_is_never_without_a_limit() -> None:
     limits = Limits(memory_bytes=1)
     assert min(limits.work_size, limits.tmp_size) > 0
+
+
+def test_what_the_engine_says_of_itself_is_read() -> None:
+    info = {
+        "Runtimes": {"runsc": {}, "runc": {}},
+        "MemoryLimit": True,
+        "PidsLimit": False,
+        "SecurityOptions": ["name=seccomp,profile=default", "name=apparmor"],
+    }
+    version = {"Version": "29.1.0", "Components": [{"Name": "runc", "Version": "1.3.3"}]}
+    about = described("unix:///x", info, version)
+    assert about.runtimes == ("runc", "runsc")
+    assert about.limits_missing == ("PidsLimit",)
+    assert about.security == ("seccomp", "apparmor")
+    assert (about.version, about.runc_version) == ("29.1.0", "1.3.3")
+
+
+def test_an_engine_that_says_nothing_of_itself_has_nothing() -> None:
+    about = described("unix:///x", {}, {})
+    assert (about.runtimes, about.limits_missing, about.security) == ((), (), ())
+    assert (about.runc_version, about.cpus) == ("", 1)
