@@ -20,7 +20,7 @@ from runner.attack import probes_around, probes_calls, probes_files, probes_netw
 from runner.sandbox.container import DockerSandbox
 from runner.types import Shell
 
-BAIT_VARIABLE = "RUNNER_BAIT_API_KEY"
+BAIT_VARIABLE = "BAIT_API_KEY"
 NAMES = (
     *probes_calls.names(),
     *probes_files.PROBES,
