@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from doc_pages import ALL, table
 
+from runner.attack import probes_around, probes_calls, probes_files, probes_network
 from runner.attack.probes import BAIT_VARIABLE, NAMES, Bait, laid_bait, probe_records, run_probes
 from runner.types import ExecResult
 
@@ -88,3 +90,14 @@ def test_the_bait_lies_there_and_is_taken_away(monkeypatch: pytest.MonkeyPatch) 
     assert not bait.path.exists()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", bait.port), timeout=5)
+
+
+def test_the_page_counts_the_probes_as_they_are() -> None:
+    rows = table(
+        ALL["docs/sandbox.md"], "What a command finds that looks for a way out", "looked at"
+    )
+    sockets = [name for name in probes_calls.names() if name.startswith("socket ")]
+    calls = len(probes_calls.names()) - len(sockets)
+    others = (probes_files.PROBES, probes_around.PROBES, probes_network.PROBES)
+    assert [int(row[1]) for row in rows] == [calls, len(sockets), *map(len, others)]
+    assert f"{len(NAMES)} probes" in ALL["docs/sandbox.md"]
