@@ -48,8 +48,8 @@ def headline(task: TaskAnswer) -> str:
     price = f"${money(best.usd_per_solved.value)}{interval(best.usd_per_solved)}"
     if len(task.cells) == 1:
         return f"On {task.task}, {best.arm} costs {price} per solved task; {_failures(cell)}."
-    rivals = [found.over for found in task.ratios if found.under == best.arm and _untold(found)]
-    doubt = f"; n too small to tell it from {_listed(rivals)}" if rivals else ""
+    rivals = [found.over for found in task.ratios if found.under == best.arm and untold(found)]
+    doubt = f"; n too small to tell it from {listed(rivals)}" if rivals else ""
     sofar = " so far" if rivals else ""
     return (
         f"On {task.task}, {best.arm} is cheapest per solved task{sofar}: {price}; "
@@ -123,15 +123,16 @@ def _share(best: Rank) -> list[str]:
     return [f"{best.arm} stays the cheapest in {share:g}% of resamples."]
 
 
-def _untold(found: Ratio) -> bool:
+def untold(found: Ratio) -> bool:
     """Whether too few trials are the reason that this ratio decides nothing.
 
     Nothing can be divided by an arm that costs nothing; it is cheaper without a test.
     """
-    return found.ratio.value is not None and not found.settled and not _alike(found)
+    return found.ratio.value is not None and not found.settled and not alike(found)
 
 
-def _alike(found: Ratio) -> bool:
+def alike(found: Ratio) -> bool:
+    """Whether two arms surely cost about the same."""
     low, high = found.ratio.low, found.ratio.high
     return low is not None and high is not None and low > 1 / SAME and high < SAME
 
@@ -143,9 +144,9 @@ def _pairs(task: TaskAnswer) -> list[str]:
         left, right = sorted((found.over, found.under))
         shown = interval(found.ratio, ".2f")
         ends = f" ({found.over} costs{shown} times what {found.under} does)" if shown else ""
-        if _alike(found):
+        if alike(found):
             said.append(f"{left} and {right} cost about the same{ends}.")
-        elif _untold(found):
+        elif untold(found):
             said.append(f"n too small to tell {left} from {right}{ends}.")
     return said
 
@@ -166,12 +167,12 @@ def _tests(task: TaskAnswer) -> list[str]:
     for told, what in ((True, "differs for"), (False, "can't be told apart for")):
         pairs = [f"{c.left}-{c.right}" for c in usd if not c.hopeless and c.settled is told]
         if pairs:
-            said.append(f"By test the cost of a success {what} {_listed(pairs)} (Holm, {ALPHA:g}).")
+            said.append(f"By test the cost of a success {what} {listed(pairs)} (Holm, {ALPHA:g}).")
     hopeless = [found for found in usd if found.hopeless]
     if not hopeless:
         return said
     floors = [found.smallest_p for found in hopeless if found.smallest_p is not None]
-    pairs_left = _listed([f"{found.left}-{found.right}" for found in hopeless])
+    pairs_left = listed([f"{found.left}-{found.right}" for found in hopeless])
     which = "any two arms" if len(hopeless) == len(usd) else pairs_left
     why = (
         f": even arms that do not overlap would have p = {min(floors):.3f}, above {ALPHA:g}"
@@ -217,9 +218,10 @@ def _failures(cell: CellAnswer) -> str:
     return f"{cell.failed} of {cell.trials} failed"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str], word: str = "or") -> str:
+    """`A`, `A or B`, `A, B or C`."""
     *first, last = names
-    return f"{', '.join(first)} or {last}" if first else last
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _count(number: int, noun: str) -> str:

@@ -9,6 +9,7 @@ from analysis.report.method import method_section, prices_section
 from analysis.report.parts import Answer, Column, Report, Section, Table, columns
 from analysis.report.results import cells_section, tests_section
 from analysis.report.rows import Record, Trial
+from analysis.report.verdict import legend, verdict
 from analysis.stats.summary import Answers, TaskAnswer, analyse
 from runner.types import ProviderKind
 
@@ -47,6 +48,7 @@ def build(
     `breakeven` says what a local model may cost.
     """
     kinds = tuple(dict.fromkeys(trial.row.provider_kind for trial in record.trials))
+    arms = legend(record.trials)
     sections = [
         cells_section(answers, record.question.card),
         Section("pictures", "Pictures", pictures=tuple(pictures)),
@@ -68,6 +70,8 @@ def build(
         sections=tuple(each for each in sections if each.name != "pictures" or pictures),
         made=made,
         arms=tuple(sorted({trial.row.arm for trial in record.trials})),
+        verdict=verdict(answers, arms, mechanism),
+        legend=arms,
     )
 
 

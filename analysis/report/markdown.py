@@ -22,6 +22,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (*(f"{plain(line)}  " for line in report.scope), "")
     if report.answers:
         yield from ("## The answer", "")
+        yield from (*(f"- **{plain(label)}:** {plain(said)}" for label, said in report.verdict), "")
+        yield from (*(f"- Arm {plain(arm)}: {plain(what)}" for arm, what in report.legend), "")
         for answer in report.answers:
             yield from (f"### {plain(answer.task)}", "", f"**{plain(answer.headline)}**", "")
             yield from (*(f"- {plain(line)}" for line in (*answer.rest, *answer.fine)), "")

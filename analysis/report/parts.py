@@ -61,7 +61,8 @@ class Section:
 class Report:
     """All of it in the order in which it is read.
 
-    `kinds` are the kinds of trials in it, `warning` is what nobody may miss (simulated rows),
+    `verdict` is the first screen, label and sentence; `legend` says what each arm is. `kinds` are
+    the kinds of trials in it, `warning` is what nobody may miss (simulated rows),
     `scope` says which trials it is about and which were left out.
     """
 
@@ -73,6 +74,8 @@ class Report:
     sections: tuple[Section, ...]
     made: str = ""
     arms: tuple[str, ...] = ()
+    verdict: tuple[tuple[str, str], ...] = ()
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 def columns(*titles: str, numbers: Sequence[str] = ()) -> tuple[Column, ...]:

@@ -28,6 +28,8 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         yield Text(f" {shown(report.warning)} ", style=_WARNING)
     yield Text(f"\n{shown(report.title)}", style="bold")
     yield Text("\n".join(shown(line) for line in report.scope), style="dim")
+    for label, said in (*report.verdict, *report.legend):
+        yield Text.assemble((f"{shown(label):>9}  ", "bold"), shown(said))
     for answer in report.answers:
         lines = [Text(shown(answer.headline), style="bold")]
         lines += [Text(f"- {shown(line)}") for line in (*answer.rest, *answer.fine)]
