@@ -33,7 +33,7 @@ OWN_PLACES = ("/work", "/tmp")
 TESTS_PLACES = ("/work/home", "/tmp")
 
 _PROGRAMS = (probes_calls, probes_files, probes_around, probes_network)
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 120.0
 _CLOCK_SLACK_S = 60.0  # the engine may run on another machine
 _OUTPUT_CAP = 1_048_576
 _NAMESPACES = ("pid", "mnt", "net", "ipc", "uts")
