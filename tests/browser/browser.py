@@ -18,7 +18,9 @@ from urllib.error import HTTPError
 DRIVER = ("chromedriver", "/usr/lib/chromium-browser/chromedriver")
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's own key
 PORT = re.compile(rb"started successfully on port (\d+)")
-KEYS = {"enter": "\ue007", "escape": "\ue00c", "tab": "\ue004", "space": " "}
+KEYS = {
+    "enter": "\ue007", "escape": "\ue00c", "tab": "\ue004", "space": " ", "down": "\ue015",
+}  # fmt: skip
 WAIT_S = 10.0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser import Browser
-from report_record import reported
+from report_record import reported, said, trial, write
 
 from analysis.charts.gallery import pictures
 from analysis.report.build import answered, build
@@ -147,6 +147,51 @@ def test_a_trial_is_opened_unfolded_and_left_by_keyboard_alone(
     browser.wait("return !document.querySelector('#viewer').open")
     assert browser.ask("return document.activeElement.textContent") == "live-A-T1-0-1"
     quiet(browser, live)
+
+
+def tabbed(browser: Browser, selector: str, most: int = 40) -> None:
+    """The focus on what is meant, by the Tab key alone."""
+    for _ in range(most):
+        browser.press("tab")
+        if browser.ask("return document.activeElement.matches(arguments[0])", selector):
+            return
+    raise AssertionError(f"{selector} is not reached by {most} tabs")
+
+
+def test_what_the_demo_leaves_is_read_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    events = trial("C", "T3", kind="scripted")
+    write(tmp_path / "results", [events])
+    said(tmp_path / "results", events)
+    reported(tmp_path / "results")
+    path = tmp_path / "results" / "report.html"
+    fresh(browser, path)
+    assert browser.ask("return document.title").startswith("SIMULATED")
+    assert browser.ask(IN_VIEW, ".warning")
+    assert "No answer: the trials are simulated" in browser.ask("return document.body.innerText")
+    tabbed(browser, "#f-text", most=80)
+    browser.write("#f-text", "nobody")
+    assert browser.ask(SHOWN) == []
+    browser.write("#f-text", "c t3")
+    assert browser.ask(SHOWN) == ["scripted-C-T3-0-1"]
+    tabbed(browser, "#all tbody a")
+    browser.press("enter")
+    browser.wait(PANE, "#left")
+    tabbed(browser, "#v-beside")
+    browser.press("enter")
+    assert browser.wait(PANE, "#right") == browser.ask(PANE, "#left") == "scripted-C-T3-0-1"
+    browser.press("escape")
+    browser.wait("return !document.querySelector('#viewer').open")
+    quiet(browser, path)
+
+
+def test_a_filter_is_set_by_keyboard_alone(browser: Browser, scripted: Path) -> None:
+    fresh(browser, scripted)
+    browser.ask("document.querySelector('#f-text').focus()")
+    tabbed(browser, "select[data-column=arm]", most=2)
+    browser.press("down")
+    browser.wait("return document.querySelector('#f-count').textContent === '8 of 32 trials'")
+    assert {name.split("-")[1] for name in browser.ask(SHOWN)} == {"A"}
 
 
 def test_all_tool_output_unfolds_at_once(browser: Browser, live: Path) -> None:
