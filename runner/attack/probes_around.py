@@ -22,7 +22,9 @@ _LEAST_ID = 10_000
 # A kernel's first namespaces always carry these numbers.
 _FIRST = ("pid:[4026531836]", "uts:[4026531838]", "ipc:[4026531839]")
 _MACHINE_S = ("kthreadd", "dockerd", "containerd", "systemd")
-_SECRET_NAME = re.compile(rb"_KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH_SOCK|DOCKER_HOST|AWS_", re.I)
+_SECRET_NAME = re.compile(
+    rb"(?<!GPG)_KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH_SOCK|DOCKER_HOST|AWS_", re.I
+)
 _PARTS = ("environ", "mem", "maps", "fd", "root", "cwd")
 _MASKED = ("kcore", "keys", "timer_list", "sched_debug", "latency_stats", "kallsyms")
 _KERNEL_FOLDERS = ("/sys/firmware", "/sys/kernel/debug", "/sys/kernel/tracing")
