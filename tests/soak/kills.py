@@ -30,6 +30,7 @@ POINTS = (
 )
 WHEN = ("torn", "written", "synced")
 LONGEST_S = 6.0  # of a random wait before a kill
+LAST_S = 600.0  # for the run that is let complete, on a machine with other work
 
 
 @dataclass
@@ -73,7 +74,8 @@ def one_run(warm: Warm, engine: Engine, results: Path, chance: random.Random, to
         if before and not acknowledged(results).startswith(before):
             tolls.lost += 1
     before = acknowledged(results) if journals(results) else b""
-    last = warm.run(results, *RUN)
+    last = warm.start(results, *RUN)
+    last.wait(LAST_S)
     tolls.lost += not acknowledged(results).startswith(before)
     tolls.twice += faults_in(events_of(results))
     solved = sum(end.status == "solved" for end in ended(results))
