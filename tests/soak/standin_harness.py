@@ -32,7 +32,10 @@ def is_red() -> bool:
 def outcomes_of(path: str) -> dict[str, str]:
     """The planted tests of a file: only those that need nothing can pass here."""
     found = {}
-    for part in text_of(f"{ROOT}/{path}").split("def test_")[1:]:
+    source = text_of(f"{ROOT}/{path}")
+    if any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(source).body):
+        return {f"{path}::{name}": "failed" for name in functions(source)}  # a real test's twin
+    for part in source.split("def test_")[1:]:
         name, _, rest = part.partition("(")
         body = rest.partition(":")[2].split("\n\n")[0]
         try:
@@ -84,7 +87,8 @@ def stream(planted: list[str], red: bool) -> dict[str, object]:
     """What the judge's collector would have heard."""
     names = text_of("/opt/task/tests.txt").split("\n")
     outcomes = {name: "failed" if red else "passed" for name in names if name}
-    outcomes |= swapped(list(outcomes))
+    changed = swapped(list(outcomes))
+    outcomes |= {name: "failed" if red else word for name, word in changed.items()}
     for path in planted:
         outcomes |= outcomes_of(path)
     lines: list[object] = [["hello"]]
