@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from analysis.report.rows import Question, Record, read_record
 from runner.cli import report
+from runner.config.rates import load_cards
+from runner.config.settings import ROOT
 from runner.errors import Status
 from runner.events import (
     CallReserved,
@@ -20,10 +23,12 @@ from runner.events import (
     TrialEnded,
     TrialStarted,
 )
+from runner.ledger.database import sync
 from runner.ledger.journal import Journal
 from runner.ledger.transcript import Answered, Entry, Opened, Returned, Told, TranscriptWriter
 from runner.types import ProviderKind, Role, ToolCall, Usage
 
+CARD, AGAINST = "list-2026-11", "paper-2026-06"
 OPUS, HAIKU = "claude-opus-4-7", "claude-haiku-4-5-20251001"
 HOSTILE = (
     '<script>window.ran = 1</script><img src=x onerror="window.ran = 2">\x1b[31mred\x1b[0m\u202e'
@@ -160,3 +165,11 @@ def printed(*options: str) -> str:
     screen_file = screen.file
     assert isinstance(screen_file, io.StringIO)
     return screen_file.getvalue()
+
+
+def record_of(folder: Path, *trials: list[Event]) -> Record:
+    """These trials, by way of journal and database."""
+    write(folder, trials)
+    cards = load_cards(ROOT / "runner" / "rates")
+    sync(folder / "trials.duckdb", folder / "journal", cards)
+    return read_record(Question(folder / "trials.duckdb", ("live",), CARD, AGAINST))

@@ -1,11 +1,19 @@
 """What a report says of records that have little to say."""
 
-import base64
-import gzip
 from pathlib import Path
 
 import pytest
-from report_record import HAIKU, HOSTILE, OPTIONS, matrix, said, trial, write
+from report_record import (
+    AGAINST,
+    CARD,
+    HAIKU,
+    HOSTILE,
+    OPTIONS,
+    matrix,
+    record_of,
+    said,
+    trial,
+)  # fmt: skip
 
 from analysis.prices import price_cells
 from analysis.report.build import answered, build
@@ -14,29 +22,16 @@ from analysis.report.markdown import markdown, plain
 from analysis.report.method import priced
 from analysis.report.page import page
 from analysis.report.parts import Report, Table
-from analysis.report.rows import Question, Record, chosen_kinds, read_record
-from runner.config.rates import load_cards
-from runner.config.settings import ROOT
+from analysis.report.rows import Question, chosen_kinds, read_record
 from runner.events import CallReserved, CallSettled, Event
-from runner.ledger.database import sync
 from runner.ledger.duck import query
 from runner.types import Usage
-
-CARD, AGAINST = "list-2026-11", "paper-2026-06"
 
 
 @pytest.fixture(autouse=True)
 def _no_options(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in OPTIONS:
         monkeypatch.delenv(name, raising=False)
-
-
-def record_of(folder: Path, *trials: list[Event]) -> Record:
-    """These trials, by way of journal and database."""
-    write(folder, trials)
-    cards = load_cards(ROOT / "runner" / "rates")
-    sync(folder / "trials.duckdb", folder / "journal", cards)
-    return read_record(Question(folder / "trials.duckdb", ("live",), CARD, AGAINST))
 
 
 def report_of(folder: Path, *trials: list[Event]) -> Report:
@@ -226,54 +221,6 @@ def test_page_markdown_and_sections_come_in_one_order(tmp_path: Path) -> None:
         places = [shown.index(f">{t}</h2>" if shown is html else f"\n## {t}") for t in titles]
         assert places == sorted(places)
         assert shown.index("cheapest per solved task") < places[0]
-
-
-def test_trials_that_do_not_fit_in_are_linked_and_the_page_stays_small(tmp_path: Path) -> None:
-    events = trial()
-    said(tmp_path, events, output="word " * 2_000)
-    record = record_of(tmp_path, events)
-    report = build(record, answered(record))
-    places = Places(tmp_path / "transcripts", tmp_path, {})
-    inside = page(report, record.trials, places, "trials")
-    beside = page(report, record.trials, places, "trials", embed_bytes=100)
-    assert (inside.linked, list(inside.files)) == (False, [])
-    (style, _), (name, text) = beside.files
-    assert (style, name) == ("trials/style.css", "trials/live-A-T1-0-1.html")
-    assert f'href="{name}"' in beside.html
-    assert "word word" in unpacked(text)
-    assert len(text) < 6_000  # 10,000 characters were said, and the style is beside it
-    assert "because" in text  # what needs no script to be read
-
-
-def unpacked(text: str) -> str:
-    """The record that a trial's own page holds."""
-    packed = text.split('id="packed">')[1].split("<")[0]
-    return gzip.decompress(base64.b64decode(packed)).decode()
-
-
-def test_a_trials_own_page_lets_nothing_run_but_what_unpacks_it(tmp_path: Path) -> None:
-    events = trial(reason=HOSTILE)
-    said(tmp_path, events)
-    record = record_of(tmp_path, events)
-    places = Places(tmp_path / "transcripts", tmp_path, {})
-    report = build(record, answered(record))
-    *_, (_, text) = page(report, record.trials, places, "trials", embed_bytes=0).files
-    policy = text.split('Content-Security-Policy" content="')[1].split('"')[0]
-    assert policy.startswith("default-src 'none'; script-src 'sha256-")
-    assert "unsafe" not in policy
-    assert text.count("<script") == 2  # what is packed, and what unpacks it
-    assert "<script>window.ran" not in unpacked(text) + text
-
-
-def test_the_page_lets_nothing_run_but_its_own_script(tmp_path: Path) -> None:
-    record = record_of(tmp_path, trial("<b>x</b>", reason=HOSTILE))
-    report = build(record, answered(record))
-    html = page(report, record.trials, Places(tmp_path, tmp_path, {}), "trials").html
-    policy = html.split('Content-Security-Policy" content="')[1].split('"')[0]
-    assert policy.startswith("default-src 'none'; script-src 'sha256-")
-    assert "unsafe" not in policy
-    assert html.count("<script>") == 1
-    assert "<b>x</b>" not in html
 
 
 def test_usd_per_solved_task_is_one_figure_wherever_it_is_shown(tmp_path: Path) -> None:
