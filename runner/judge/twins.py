@@ -4,6 +4,7 @@ import ast
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TypeGuard
 
 from runner.image.states import Tree
@@ -102,7 +103,7 @@ def swapped(
 ) -> tuple[dict[str, bytes], dict[str, str]]:
     """Files in which a twin has its original's place, and the originals' new ids with their own.
 
-    At most one original a file, so that no edit meets another.
+    At most one original a file, so that no edit meets another, and none that others may call.
     """
     altered: dict[str, bytes] = {}
     renamed: dict[str, str] = {}
@@ -113,7 +114,7 @@ def swapped(
             break
         if path in altered or trees.final.get(path) != source or not source.endswith(b"\n"):
             continue
-        if source.count(test.name.encode()) != 1:
+        if source.count(test.name.encode()) != 1 or _spoken_of(path, trees.starting):
             continue
         name = new_name(chance)
         lines = _renamed(source.splitlines(keepends=True), test, name)
@@ -121,6 +122,12 @@ def swapped(
         altered[path] = b"".join([*lines, b"\n\n", *twin])
         renamed[f"{path}::{name}"] = f"{path}::{test.name}"
     return altered, renamed
+
+
+def _spoken_of(path: str, tree: Tree) -> bool:
+    """Whether another file names the module: its tests may be called from there."""
+    stem = PurePosixPath(path).stem.encode()
+    return any(stem in source for other, source in tree.items() if other != path)
 
 
 def _renamed(lines: list[bytes], test: ast.FunctionDef, name: str) -> list[bytes]:

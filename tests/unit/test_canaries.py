@@ -90,6 +90,15 @@ def test_a_file_that_was_changed_is_left_as_it_is() -> None:
     assert planted(1, final).altered == {}
 
 
+def test_a_module_that_another_one_names_is_left_as_it_is() -> None:
+    other = {"tests/test_all.py": b"from tests import test_a, test_b\n"}
+    trees = Trees({**TREE, **other}, {**TREE, **other}, {**TREE, **other})
+    altered = {
+        path for seed in SEEDS for path in plant(trees, EXPECTED, random.Random(seed)).altered
+    }
+    assert altered == {f"tests/test_{name}.py" for name in "cdef"}
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_tasks_own_tests_always_change_roles(seed: int) -> None:
     own = {"tests/test_task.py": MODULE}
