@@ -1,26 +1,40 @@
 """The container that serves local models, played by the stand-in: real engine, real client."""
 
+import io
 import json
+import tarfile
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commandline import ROOT
 from sidecars import MODEL, played, recipe, removed, standin, state_of
 
 from runner.config.ollama import Pins, load_pins
+from runner.config.settings import Gpu
 from runner.errors import EnvironmentProblem, ModelFailure
 from runner.image.standin import ensure_standin
 from runner.models.ollama_store import Pulled, await_server, load_model, model_facts, pull_model
 from runner.sandbox.engine import Engine, inspect_container
+from runner.sidecar import served
 from runner.sidecar.container import Sidecar, start
+from runner.sidecar.power import Draw, power_source
 from runner.sidecar.seats import LocalSeat
-from runner.sidecar.served import STANDIN, Screen, serve_given, serve_standin, warmed
+from runner.sidecar.served import (
+    STANDIN,
+    Screen,
+    serve_given,
+    serve_sidecar,
+    serve_standin,
+    warmed,
+)
 from runner.types import UserText
 
 pytestmark = pytest.mark.docker
 
+PROGRAMS = ROOT / "tests" / "programs"
 GO = [UserText("go")]
 SEAT = LocalSeat(MODEL, 8192, loading={"num_ctx": 8192})
 
@@ -135,13 +149,13 @@ def test_a_model_is_pulled_with_progress_and_its_facts_are_known(
     _, image = ensure_standin(engine, None, say_nothing)
     key = uuid.uuid4().hex
     with removed(engine, f"{STANDIN}-{key[:12]}"):
-        served = serve_standin(engine, key, image.id, (SEAT,), tmp_path, screen)
-        warm = warmed(served, (SEAT,)).facts()
+        there = serve_standin(engine, key, image.id, (SEAT,), tmp_path, screen)
+        warm = warmed(there, (SEAT,)).facts()
     done = [each.completed for each in heard]
     assert done == sorted(done)
     assert len(set(done)) > 10
     assert heard[-1].status == "success"
-    assert served.place == "standin"
+    assert there.place == "standin"
     facts = warm["models"][MODEL]
     assert facts["size"] == heard[-1].total == 6_594_001_466
     assert (facts["context_length"], facts["context_loaded"]) == (262_144, 8192)
@@ -261,3 +275,59 @@ def test_what_a_call_took_and_the_context_it_had_are_on_record(there: Sidecar) -
     assert detail["prompt_eval_s"] + detail["eval_s"] == pytest.approx(0.1)
     assert detail["load_s"] == 0.0
     assert detail["tokens_per_s"] > 0
+
+
+# ---- power ----------------------------------------------------------------------------------
+
+
+def test_power_is_asked_inside_the_container_that_computes(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # this machine has no such tool
+    wanted = recipe(engine, {"FAKE_GPUS": "150.0, 25"})
+    with removed(engine, wanted.name):
+        there = start(engine, wanted, say_nothing)
+        assert power_source(there.host, (engine, there.name)) is None
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            tar.add(PROGRAMS / "nvidia-smi", "nvidia-smi")
+        engine.client.api.put_archive(there.name, "/usr/local/bin", packed.getvalue())
+        ask = power_source("http://gpu.example:11434", (engine, there.name))
+        assert ask is not None
+        assert ask() == Draw(150.0, 0.25)
+
+
+# ---- the whole of it, as a live trial finds or starts it ------------------------------------
+
+
+@pytest.mark.usefixtures("no_nvidia")
+def test_a_live_trials_server_is_started_filled_and_marked_as_the_cpus(
+    engine: Engine, pins: Pins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"runner-ollama-test-{uuid.uuid4().hex[:8]}"
+    monkeypatch.setattr(served, "NAME", name)  # nobody's own server and models are touched
+    monkeypatch.setattr(served, "VOLUME", name)
+    _, image = ensure_standin(engine, None, say_nothing)
+
+    def serve(gpu: Gpu, image: str = image.id) -> served.Served:
+        screen = Screen(say=told.append)
+        return serve_sidecar(engine, pins, (SEAT,), tmp_path, gpu=gpu, image=image, screen=screen)
+
+    told: list[str] = []
+    with removed(engine, name):
+        with pytest.raises(EnvironmentProblem, match="OLLAMA_GPU=on, and the Docker engine"):
+            serve("on")
+        facts = serve("auto").facts()
+        assert serve("auto").host == facts["host"]
+        state = state_of(engine, name)
+        (tmp_path / "ollama.json").write_text(json.dumps({"image": {image.id: "sha256:other"}}))
+        with pytest.raises(EnvironmentProblem, match="these results began with sha256:other"):
+            serve("auto")
+    assert (facts["place"], facts["gpu"]) == ("sidecar", "cpu")
+    assert facts["why_no_gpu"] == "the Docker engine has no NVIDIA runtime"
+    assert facts["image"] == image.id
+    assert facts["power_measured"] is False
+    assert len(told) == 2
+    assert all("runs on the CPU, slowly" in line for line in told)
+    assert "OLLAMA_NUM_PARALLEL=1" in state["Config"]["Env"]
+    assert state["Mounts"][0]["Destination"] == "/root/.ollama"
