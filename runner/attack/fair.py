@@ -1,9 +1,10 @@
 """Work that is no attack: honest solutions, which no judge may refuse, and nothing done at all."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from runner.attack.honest import Honest
 from runner.attack.outcome import Honesty
 from runner.attack.stage import Arena
 from runner.config.solution import Solution
@@ -11,7 +12,7 @@ from runner.config.tasks import Task
 from runner.errors import SandboxFailure
 from runner.image.states import Tree, apply_solution
 from runner.judge.change import NOTHING, Change
-from runner.judge.judge import allowed, judge
+from runner.judge.judge import Court, allowed, judge
 from runner.judge.static import static_checks
 from runner.judge.transfer import admitted
 from runner.judge.trees import Trees
@@ -48,26 +49,31 @@ def by_the_rules(field: Field, name: str, change: Change, *, memo: Trees | None 
     return Honesty(name, True, not refused, False, refused or "let through", spent)
 
 
-def heard_in_full(arena: Arena, name: str, change: Change, *, solved: bool) -> Honesty:
-    """What the whole judge says of a change to the small task."""
+def heard_in_full(court: Court, name: str, change: Change, *, solved: bool) -> Honesty:
+    """What the whole judge says of a change, in a container of the court's."""
     began = time.monotonic()
-    trial_id = f"attack-fair-{name}"
     try:
-        verdict = judge(arena.court(trial_id, change), change)
+        verdict = judge(court, change)
     except SandboxFailure as broken:
         return Honesty(name, solved, not solved, True, f"judging broke off: {broken}")
     why = _refused(verdict.checks) or "let through"
     return Honesty(name, solved, verdict.success, True, why, time.monotonic() - began)
 
 
+def work_on(field: Field, honest: Sequence[Honest] = ()) -> Mapping[str, tuple[Change, bool]]:
+    """Changes for the whole judge, and whether each solves the task: its own solution, nothing
+    done, and honest variants. Raises `UsageError` when one does not fit the tree."""
+    return {
+        f"{field.task.id}.oracle": (change_of(field, field.task.solution), True),
+        f"{field.task.id}.nop": (NOTHING, False),
+        **{each.id: (each.change(field.starting), True) for each in honest},
+    }
+
+
 def small_work(arena: Arena) -> Mapping[str, tuple[Change, bool]]:
     """Changes to the small task for the whole judge, and whether each solves it."""
     tiny = arena.tiny
-    field = Field(tiny.task, tiny.pristine, tiny.starting)
-    return {
-        "TINY.oracle": (change_of(field, tiny.task.solution), True),
-        "TINY.nop": (NOTHING, False),
-    }
+    return work_on(Field(tiny.task, tiny.pristine, tiny.starting))
 
 
 def _refused(checks: tuple[Check, ...]) -> str:

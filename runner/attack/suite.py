@@ -8,13 +8,14 @@ from functools import partial
 from runner.attack import ours, theirs
 from runner.attack.catalogue import Trick
 from runner.attack.controls import controls_of, without_attack
-from runner.attack.fair import Field, by_the_rules, heard_in_full, small_work
+from runner.attack.fair import Field, by_the_rules, heard_in_full, small_work, work_on
 from runner.attack.honest import Honest
 from runner.attack.outcome import Control, Honesty, Outcome, Side
 from runner.attack.probes import ProbeResult
 from runner.attack.stage import Arena
 from runner.errors import SandboxFailure
 from runner.judge.change import Change
+from runner.judge.judge import Court
 from runner.judge.trees import Trees
 
 Result = Outcome | Control | Honesty | ProbeResult
@@ -38,13 +39,15 @@ class Plan:
     """What one run of the suite does.
 
     `honest` holds honest work for the tasks of `fields`; `small` whether the whole judge hears
-    the small task's; `probes` looks for ways out of our containers.
+    the small task's; `courts` where the whole judge hears a task's, in place of its rules over
+    source text; `probes` looks for ways out of our containers.
     """
 
     tricks: Sequence[Trick] = ()
     honest: Sequence[Honest] = ()
     fields: Mapping[str, Field] | None = None
     small: bool = False
+    courts: Mapping[str, Callable[[Change], Court]] | None = None
     probes: Callable[[], Iterable[ProbeResult]] | None = None
 
 
@@ -69,7 +72,8 @@ def count(arena: Arena, plan: Plan) -> int:
     tasks = plan.fields or {}
     work = sum(each.task in tasks for each in plan.honest)
     small = len(small_work(arena)) if plan.small else 0
-    return len(plan.tricks) + len(controls_of(plan.tricks)) + work + small
+    alone = 2 * len(plan.courts or ())  # each task's own solution, and nothing done
+    return len(plan.tricks) + len(controls_of(plan.tricks)) + work + small + alone
 
 
 def jobs(arena: Arena, plan: Plan) -> list[Job]:
@@ -79,11 +83,16 @@ def jobs(arena: Arena, plan: Plan) -> list[Job]:
     found += [partial(_controls, arena, still) for still in controls_of(plan.tricks)]
     if plan.small:
         work = small_work(arena).items()
-        found += [partial(_heard, arena, name, *each) for name, each in work]
+        found += [partial(_heard, partial(_small, arena, name), name, *each) for name, each in work]
     if plan.probes:
         found.append(plan.probes)
     for task, field in (plan.fields or {}).items():
-        found.append(partial(honest_work, field, [e for e in plan.honest if e.task == task]))
+        honest = [each for each in plan.honest if each.task == task]
+        if court := (plan.courts or {}).get(task):
+            work = work_on(field, honest).items()
+            found += [partial(_heard, court, name, *each) for name, each in work]
+        else:
+            found.append(partial(honest_work, field, honest))
     return found
 
 
@@ -95,8 +104,14 @@ def _controls(arena: Arena, still: Trick) -> Iterable[Result]:
     return (without_attack(arena, still),)
 
 
-def _heard(arena: Arena, name: str, change: Change, solved: bool) -> Iterable[Result]:
-    return (heard_in_full(arena, name, change, solved=solved),)
+def _small(arena: Arena, name: str, change: Change) -> Court:
+    return arena.court(f"attack-fair-{name}", change)
+
+
+def _heard(
+    court: Callable[[Change], Court], name: str, change: Change, solved: bool
+) -> Iterable[Result]:
+    return (heard_in_full(court(change), name, change, solved=solved),)
 
 
 def fate(arena: Arena, trick: Trick) -> Outcome:

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,9 +27,12 @@ from runner.attack.suite import Plan, Result, count, run_suite
 from runner.attack.table import Results, as_json, faults, rows, table_text, totals
 from runner.catalogue import load_catalogue
 from runner.cli import options as opt
+from runner.cli.judge import court
 from runner.config.settings import load_settings
 from runner.errors import EXIT_NOT_SOLVED, EXIT_OK, EnvironmentProblem
 from runner.image.states import starting_tree
+from runner.judge.change import Change
+from runner.judge.judge import Court
 from runner.sandbox.container import DockerSandbox
 from runner.sandbox.engine import engine_info
 
@@ -52,6 +56,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how many run side by side (default: one a processor)",
     )
     parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="let the whole judge hear honest work on every task, not only its rules over source "
+        "text: about half a minute each",
+    )
+    parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the result as JSON (default: attack.json)"
     )
 
@@ -64,6 +74,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     began = time.monotonic()
     with open_arena(settings, catalogue, console.print) as arena:
         plan = _plan(arena, only, console)
+        if options.whole:
+            plan = replace(plan, courts=_courts(arena, plan, console))
         results = _results(arena, plan, options.jobs, console)
     spent = time.monotonic() - began
     found = faults(results)
@@ -97,6 +109,17 @@ def _fields(arena: Arena, console: Console) -> Mapping[str, Field]:
     tree = wiring.pristine(arena.settings, architecture, console.print)
     tasks = arena.catalogue.tasks.values()
     return {task.id: Field(task, tree, starting_tree(tree, task)) for task in tasks}
+
+
+def _courts(arena: Arena, plan: Plan, console: Console) -> Mapping[str, Callable[[Change], Court]]:
+    """Where each task's honest work is heard: as a trial's change is, in its image."""
+    catalogue = arena.catalogue
+    return {
+        task: partial(
+            court, wiring.prepare(arena.settings, catalogue, catalogue.tasks[task], console.print)
+        )
+        for task in plan.fields or ()
+    }
 
 
 def _results(arena: Arena, plan: Plan, workers: int, console: Console) -> Results:

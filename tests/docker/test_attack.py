@@ -57,5 +57,5 @@ def test_our_side_says_what_stopped_it(results: Results, name: str) -> None:
 @pytest.mark.parametrize("name", ["TINY.oracle", "TINY.nop"])
 def test_the_whole_judge_lets_honest_work_through_and_no_work_not(arena: Arena, name: str) -> None:
     change, solved = small_work(arena)[name]
-    found = heard_in_full(arena, name, change, solved=solved)
+    found = heard_in_full(arena.court(name, change), name, change, solved=solved)
     assert found.good, found.why
