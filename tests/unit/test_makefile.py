@@ -44,7 +44,7 @@ def test_every_target_sets_the_machine_up_first(target: str) -> None:
     assert plan(target)[0].startswith(SETUP)
 
 
-@pytest.mark.parametrize("target", ["status", "doctor", "check", "test-unit", "lock"])
+@pytest.mark.parametrize("target", ["status", "report", "doctor", "check", "test-unit", "lock"])
 def test_what_needs_no_engine_does_not_ask_for_one(target: str) -> None:
     assert plan(target)[0] == f"{SETUP} python"
 
