@@ -86,8 +86,12 @@ def add(
     read: Callable[[str], object] = str,
     default: object = None,
     required: bool = False,
+    bare: object = None,
 ) -> None:
-    """Declare `--name VALUE`, with the environment variable NAME as its default."""
+    """Declare `--name VALUE`, with the environment variable NAME as its default.
+
+    With `bare`, the value may be left out, and `bare` is what is meant then.
+    """
     variable = name.upper().replace("-", "_")
     given = os.environ.get(variable) or None
     short = ("-n",) if name == "n" else ()
@@ -97,6 +101,8 @@ def add(
         type=read,
         default=given if given is not None else default,
         required=required and given is None,
+        nargs=None if bare is None else "?",
+        const=bare,
         metavar=variable,
         help=f"{help} (or {variable} in the environment)",
     )

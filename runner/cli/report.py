@@ -29,7 +29,7 @@ from analysis.report.terminal import show
 from runner.cli import options as opt
 from runner.cli.report_files import put, put_all, sweep
 from runner.config.rates import RateCard, load_cards
-from runner.config.settings import Settings, load_settings
+from runner.config.settings import ROOT, Settings, load_settings
 from runner.config.tasks import load_tasks
 from runner.errors import EXIT_OK, UsageError
 from runner.image.states import pristine_tree, starting_tree, tree_digest
@@ -38,6 +38,7 @@ from runner.ledger.duck import query
 from runner.published.reading import read_folder
 
 PAPER = "paper-2026-06"
+PUBLISHED = ROOT.parent / "shared" / "paper"  # where its data is when nobody says where
 FORMS = ("html", "md")
 NOWHERE = Question(Path(os.devnull), (), "", "")
 
@@ -54,7 +55,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         read=opt.names,
         default=(),
     )
-    opt.add(parser, "paper", help="the paper's own tables from its data in this folder", read=Path)
+    what = "the paper's own tables from its data in this folder; default ../shared/paper"
+    opt.add(parser, "paper", help=what, read=Path, bare=PUBLISHED)
     opt.add(parser, "run", help="only the trials of this run", default="")
     opt.add(parser, "card", help="the card to price by; default is RUNNER_CARD's")
     opt.add(parser, "against", help=f"the card to compare with; default {PAPER}", default=PAPER)
@@ -119,6 +121,11 @@ def of_paper(folder: Path, cards: Mapping[str, RateCard]) -> Report:
     Raises:
         UsageError: the folder holds no published data, or some of it can't be read.
     """
+    if folder == PUBLISHED and not folder.exists():
+        raise UsageError(
+            f"there is no {folder}; give the folder of the published data: "
+            "runner report --paper DIR"
+        )
     reading = read_folder(folder, {model for card in cards.values() for model in card.rates})
     if reading.problems:
         raise UsageError(f"{folder}: {reading.problems[0]}")

@@ -8,6 +8,7 @@ from published_samples import published
 from published_samples import write as write_rows
 from report_record import HOSTILE, NO_UTF8, OPTIONS, matrix, printed, said, trial, write
 
+from runner.cli import report
 from runner.cli.main import main
 from runner.cli.report_files import put, put_all, sweep
 from runner.errors import EnvironmentProblem, UsageError
@@ -123,6 +124,18 @@ def test_published_data_that_is_wrong_is_named(results: Path, tmp_path: Path) ->
     write_rows(tmp_path / "data", "A.jsonl", published(), '{"arm": "A", "ta')
     with pytest.raises(UsageError, match=r"A\.jsonl"):
         printed("--paper", str(tmp_path / "data"))
+
+
+def test_the_papers_tables_are_made_of_the_data_beside_the_project_unless_told_otherwise(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "shared" / "paper"
+    monkeypatch.setattr(report, "PUBLISHED", folder)
+    with pytest.raises(UsageError, match=f"there is no {folder}; give .*: runner report --paper D"):
+        printed("--paper", "--terminal")
+    folder.parent.mkdir()
+    write_rows(folder, "A.jsonl", *(published(trial=n) for n in range(3)))
+    assert "Table 3: summary" in printed("--paper", "--terminal")
 
 
 def test_a_report_of_the_papers_tables_leaves_the_record_alone(
