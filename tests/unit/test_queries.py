@@ -1,6 +1,8 @@
 """The worked queries of docs/queries.md, run as printed on a small database."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from ledger_samples import CARDS, OPUS, call, ended, started, tool, trial, write
 
 from runner.events import CallReserved, CallSettled, CheckDone, Event
 from runner.ledger.database import ingest
-from runner.ledger.duck import query
+from runner.ledger.duck import opened, query
 from runner.types import Usage
 
 PAGE = ALL["docs/queries.md"]
@@ -105,10 +107,45 @@ def test_what_met_a_cap_is_told_from_what_failed(db: Path) -> None:
     assert {row["arm"]: row["cut_off"] for row in answer(db, 14)} == {"A": 1, "C": 0}
 
 
+def python() -> str:
+    """The example in Python, for a database in the current folder."""
+    ((_, code),) = [each for each in FENCE.findall(PAGE) if each[0] == "python"]
+    return str(code).replace("results/", "")
+
+
 def test_the_example_in_python_runs_as_printed(
     db: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ((_, code),) = [each for each in FENCE.findall(PAGE) if each[0] == "python"]
     monkeypatch.chdir(db.parent)
-    exec(code.replace("results/", ""), {})
+    exec(python(), {})
     assert "success_rate" in capsys.readouterr().out
+
+
+# The example as another process runs it, which says when it has to wait.
+TELLING = """
+import time
+pause = time.sleep
+def sleep(seconds):
+    print("waits", flush=True)
+    pause(seconds)
+time.sleep = sleep
+"""
+
+
+def test_the_example_in_python_waits_for_a_matrix_that_writes(tmp_path: Path) -> None:
+    db = tmp_path / "trials.duckdb"
+    ingest(db, [write_journal(tmp_path, "r0", trial("t0", run_id="r0"))], CARDS)
+    command = [sys.executable, "-c", TELLING + python()]
+    with opened(db, read_only=False, wait_s=5):  # as a matrix has it when it writes
+        reader = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "waits\n"
+    with reader:
+        number = 0
+        while reader.poll() is None:  # and it goes on writing
+            number += 1
+            run = f"r{number}"
+            ingest(db, [write_journal(tmp_path, run, trial(f"t{number}", run_id=run))], CARDS)
+        assert "success_rate" in reader.stdout.read()
+    assert reader.returncode == 0
+    assert len(query(db, "FROM trials").rows) == number + 1
