@@ -21,8 +21,10 @@ from runner.ledger.duck import query
 
 CELLS = """
     select arm, task, provider_kind as kind, attempts, successes as solved,
-           round(success_rate, 2) as rate, round(wilson_low, 2) as low,
-           round(wilson_high, 2) as high, round(median_usd, 4) as "median USD",
+           round(success_rate, 2) as rate,
+           case when results = 0 then 'no data' when results < 3 then 'n too small'
+                else format('{:.2f} to {:.2f}', wilson_low, wilson_high) end as "95 % interval",
+           round(median_usd, 4) as "median USD",
            round(usd_per_success, 4) as "USD per solved", round(median_wall_s, 1) as "median s",
            median_iterations as turns
     from cells where card = $card order by kind, task, arm
