@@ -149,6 +149,20 @@ def disk_full(folder: str, after: str) -> None:
     put(Path, "write_bytes", write_file)
 
 
+# ---- nobody listens ---------------------------------------------------------------------
+
+
+def output_gone(how: str) -> None:
+    """What is printed meets a `pipe` whose reader has left, or a `disk` that is full."""
+    if how == "pipe":
+        reader, out = os.pipe()
+        os.close(reader)
+    else:
+        out = os.open("/dev/full", os.O_WRONLY)
+    for standard in (1, 2):
+        os.dup2(out, standard)
+
+
 # ---- an end at a known point ------------------------------------------------------------
 
 

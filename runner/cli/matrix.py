@@ -21,6 +21,7 @@ from runner.cli.plan_shown import show_plan
 from runner.cli.pulling import pull_screen
 from runner.cli.run_options import add_run_options, selected
 from runner.cli.run_summary import show_run
+from runner.cli.showing import forgiving
 from runner.config.settings import load_settings
 from runner.errors import (
     EXIT_BUDGET,
@@ -69,6 +70,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     what = parts(selection, load_settings())
     if options.dry_run:
         return show_plan(console, what, options)
+    forgiving(console)
     if what.players.kind == "live":
         for arm in what.arms.values():
             preflight.check_players(arm, wiring.live_connection(what.settings))

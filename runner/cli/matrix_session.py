@@ -11,6 +11,7 @@ from rich.console import Console
 
 from runner.budget import Account
 from runner.cli.board import MatrixDisplay
+from runner.cli.showing import Showing
 from runner.cluster.extra import engine_class
 from runner.cluster.settle import RecordAll, RemoteRun
 from runner.config.settings import Settings
@@ -64,7 +65,7 @@ def session(
     slots = Slots(what.settings.slots or places(there, what.settings))
     board = Board(what.card, what.goal.cells, slots=slots.count)
     board.begin_after(history_of(run))
-    display = MatrixDisplay(console, board)
+    display = Showing(MatrixDisplay(console, board))
     upkeep = Upkeep(lambda: bring_up_to_date(what), lambda text: console.print(text, markup=False))
 
     def record_all(events: Sequence[Event]) -> None:

@@ -171,6 +171,16 @@ def test_a_run_whose_database_cannot_be_made_goes_on_without_one(
     assert "safe in its journal" in command.said
 
 
+@pytest.mark.parametrize("how", ["pipe", "disk"])
+def test_output_that_nobody_takes_does_not_end_the_run(
+    warm: Warm, tmp_path: Path, how: str
+) -> None:
+    command = warm.run(tmp_path, *RUN, edges=(f"output_gone:{how}",))
+    assert (command.code, command.said) == (0, "")
+    assert [end.status for end in ended(tmp_path)] == ["solved", "solved"]
+    assert events_of(tmp_path)[-1].state == "complete"  # type: ignore[union-attr]
+
+
 # ---- the disk ---------------------------------------------------------------------------
 
 
@@ -311,6 +321,7 @@ CASES = (
     ("database-held", test_a_database_that_somebody_holds_does_not_hold_up_the_run),
     ("database-deleted", test_a_database_deleted_in_mid_run_is_made_anew),
     ("database-unusable", test_a_run_whose_database_cannot_be_made_goes_on_without_one),
+    ("output-gone", test_output_that_nobody_takes_does_not_end_the_run),
     ("disk-full-journal", test_a_disk_full_while_journaling_stops_the_run_before_more_is_spent),
     ("disk-full-other", test_a_disk_full_under_what_is_kept_besides_pauses_the_run),
     ("journal-torn", test_a_torn_last_line_is_dropped),
