@@ -5,6 +5,7 @@ import json
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def manifest(
         "engine": asdict(bench.about),
         "host_lacks": list(host_lacks(bench)),
         "versions": versions(),
-        "source_sha256": files_digest(ROOT / "runner"),
+        "source_sha256": code_digest(),
         "python": platform.python_version(),
         "timeouts_s": timeouts(settings),
     }
@@ -91,6 +92,15 @@ def without_password(address: str) -> str:
     scheme, there, rest = address.rpartition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{there}{host.rpartition('@')[2]}{slash}{path}"
+
+
+@cache
+def code_digest() -> str:
+    """The hash of the program this process runs: as it was when first asked, whatever comes later.
+
+    A process that lives long asks as it starts.
+    """
+    return files_digest(ROOT / "runner")
 
 
 def files_digest(folder: Path) -> str:

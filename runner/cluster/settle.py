@@ -105,7 +105,10 @@ def unfit(
     lines = differences(facts, refused.facts) if refused.facts else [refused.reason]
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     shown = "; ".join((*lines[:_SHOWN], *more))
-    reason = f"{refused.host} cannot take part in this run: {shown}"
+    reason = (
+        f"{refused.host} cannot take part in this run: {shown}: bring it up to date, then start "
+        "its worker again, which goes by the code it was started with"
+    )
     never_began(run, record, attempt, reason, "Refused")
     return Broken(attempt, EnvironmentProblem(reason))
 

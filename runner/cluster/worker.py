@@ -13,6 +13,18 @@ from runner.config.settings import load_settings
 from runner.errors import OperatorError
 from runner.events import Event
 from runner.ledger.journal import Journal
+from runner.manifest import code_digest
+
+_PROGRAM = "runner.matrix.remote"  # what orders name, but for those of tests
+
+
+def dask_setup(worker: Worker) -> None:
+    """Load the program and take its hash before an update can come between; Dask calls this.
+
+    A worker lives for many runs: its code is what it started with, not what lies on the disk.
+    """
+    code_digest()
+    program(_PROGRAM)
 
 
 def run_attempt(payload: bytes) -> bytes:

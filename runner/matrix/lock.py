@@ -13,13 +13,12 @@ from typing import get_args
 
 from runner.config.arms import Arm
 from runner.config.rates import RateCard
-from runner.config.settings import ROOT
 from runner.errors import UsageError
 from runner.events import Event, RunStarted, RunState, SessionEnded
 from runner.image.build import ImageRef
 from runner.ledger.journal_format import Writer, records
 from runner.ledger.journal_lines import JournalLines
-from runner.manifest import digest, files_digest, timeouts, versions
+from runner.manifest import code_digest, digest, files_digest, timeouts, versions
 from runner.matrix.schedule import Goal
 from runner.types import JsonObject
 from runner.wiring import Bench, Players, sandbox_limits
@@ -52,7 +51,7 @@ def run_lock(
         "prompts": asdict(bench.catalogue.prompts.only({arm.prompt for arm in arms.values()})),
         "images": {task: image_key(each.image) for task, each in benches.items()},
         "card": {"id": card.id, **{model: asdict(card.rate(model)) for model in sorted(models)}},
-        "code": files_digest(ROOT / "runner"),
+        "code": code_digest(),
         "packages": versions(),
         "container": asdict(sandbox_limits(bench.settings)),
         "timeouts_s": timeouts(bench.settings),

@@ -61,8 +61,11 @@ class Place:
         return process
 
     def start_worker(
-        self, resources: str = "trial=4 judge=3", **environment: str
+        self, resources: str = "trial=4 judge=3", *, code: Path | None = None, **environment: str
     ) -> "subprocess.Popen[bytes]":
+        """`code` is the folder of another copy of the program than this one."""
+        if code:
+            environment |= {"PYTHONPATH": f"{code}{os.pathsep}{HERE}"}
         options: tuple[str, ...]
         options = ("--no-nanny", "--nthreads", "8", "--resources", resources, "--no-dashboard")
         options += ("--memory-limit", "0", "--local-directory", str(self.folder))
@@ -144,7 +147,7 @@ def a_run(folder: Path, **work: object) -> RemoteRun:
         card=CARD,
         results=folder / "results",
         program="cluster_stand_in",
-        facts=plain({"lock": {"code": "same", "arms": ("A", "C")}}),
+        facts=plain({"lock": {"code": work.get("code", "same"), "arms": ("A", "C")}}),
         work=lambda attempt: {**places, **work},
         cap_usd=lambda attempt: CAP_USD,
         lead=lambda attempt: ("solo", OPUS),

@@ -1,7 +1,8 @@
 """Stands in for the program that runs a trial on a worker: no engine, no models, a diary.
 
 `work` holds `diary` (a file to which every beginning and end is appended), `gate` (a file; the
-trial's call is in flight until it is there), `size` (bytes of its transcript) and `fault`.
+trial's call is in flight until it is there), `size` (bytes of its transcript), `fault`, and `code`
+where the worker's own code shall count.
 """
 
 import os
@@ -13,6 +14,7 @@ from ledger_samples import OPUS, ended, started
 
 from runner.errors import EnvironmentProblem
 from runner.events import CallReserved, CallSettled, Record
+from runner.manifest import code_digest
 from runner.matrix.engine import Attempt
 from runner.slots import Slots
 from runner.types import JsonObject, Usage
@@ -22,7 +24,8 @@ FACTS = "STAND_IN_FACTS"  # a variable by which a worker is made to differ
 
 
 def facts_here(work: JsonObject) -> JsonObject:
-    return {"lock": {"code": os.environ.get(FACTS, "same"), "arms": ("A", "C")}}
+    code = code_digest() if "code" in work else os.environ.get(FACTS, "same")
+    return {"lock": {"code": code, "arms": ("A", "C")}}
 
 
 def run_here(

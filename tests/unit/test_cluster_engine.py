@@ -1,6 +1,7 @@
 """Attempts on real worker processes: what is lost is lost once, what is back is back whole."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,9 +12,11 @@ from cluster_place import CALL_USD, CAP_USD, QUICK, Place, Trip, trip, until
 from cluster_stand_in import FACTS
 from distributed import Client
 
+from runner.config.settings import ROOT
 from runner.errors import EnvironmentProblem
 from runner.events import TrialEnded
 from runner.ledger.journal_format import read_journal
+from runner.manifest import files_digest
 from runner.matrix.engine import Broken, Capacity, Done, Lost
 
 
@@ -88,6 +91,30 @@ def test_a_worker_made_of_other_things_takes_no_part_and_nothing_is_spent(
         assert not journey.diary("began")
         (attempt,) = journey.record().attempts
         assert (attempt.usd, attempt.ended and attempt.ended.status) == (0.0, "infra")
+
+
+def test_a_worker_goes_by_the_code_it_was_started_with_not_by_the_disk(
+    place: Place, tmp_path: Path
+) -> None:
+    code = tmp_path / "code"
+    shutil.copytree(ROOT / "runner", code / "runner")
+    old = files_digest(code / "runner")
+    place.start_worker(code=code)
+    with trip(place, tmp_path / "a"):
+        pass  # it is there, and nobody has asked yet what it is made of
+    (code / "runner" / "update.py").write_text("")
+    new = files_digest(code / "runner")
+    with trip(place, tmp_path / "b", code=new) as journey:
+        journey.submit(0)
+        broken = journey.outcomes(1)[0]
+        assert isinstance(broken, Broken)
+        assert f"lock.code: {new[:24]}... " in str(broken.error)
+        assert "start its worker again" in str(broken.error)
+        assert not journey.diary("began")
+    with trip(place, tmp_path / "c", code=old) as journey:
+        journey.gate.touch()
+        journey.submit(0)
+        assert isinstance(journey.outcomes(1)[0], Done)
 
 
 def test_no_worker_at_all_is_said_after_the_time_out(place: Place, tmp_path: Path) -> None:

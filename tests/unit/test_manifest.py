@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.manifest import files_digest, without_password
+from runner.config.settings import ROOT
+from runner.manifest import code_digest, files_digest, without_password
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,15 @@ def test_a_hash_of_files_changes_with_every_name_and_content(tmp_path: Path) -> 
     second = files_digest(tmp_path)
     (tmp_path / "a" / "one.py").rename(tmp_path / "a" / "two.py")
     assert len({first, second, files_digest(tmp_path)}) == 3
+
+
+def test_the_hash_of_the_code_is_that_of_the_code_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = code_digest()
+    assert running == files_digest(ROOT / "runner")
+    monkeypatch.setattr("runner.manifest.ROOT", tmp_path)  # as if an update had come meanwhile
+    assert code_digest() == running
 
 
 def test_byte_code_is_no_source(tmp_path: Path) -> None:
