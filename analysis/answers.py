@@ -1,9 +1,9 @@
 """The answers in sentences: which arm, at what price, how sure, and what can't be told."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from analysis.stats.comparison import ALPHA
+from analysis.stats.comparison import ALPHA, Comparison
 from analysis.stats.estimates import FEWEST, HONEST, Estimate
 from analysis.stats.power import Plan
 from analysis.stats.summary import Answers, CellAnswer, Rank, Ratio, TaskAnswer
@@ -165,21 +165,30 @@ def _tests(task: TaskAnswer) -> list[str]:
     usd = [found for found in task.comparisons if found.metric == "usd"]
     said = []
     for told, what in ((True, "differs for"), (False, "can't be told apart for")):
-        pairs = [f"{c.left}-{c.right}" for c in usd if not c.hopeless and c.settled is told]
+        pairs = _named(c for c in usd if c.known and not c.hopeless and c.settled is told)
         if pairs:
             said.append(f"By test the cost of a success {what} {listed(pairs)} (Holm, {ALPHA:g}).")
+    if unknown := _named(found for found in usd if not found.known):
+        said.append(f"No test of {listed(unknown)}: the cost of a success is not known.")
     hopeless = [found for found in usd if found.hopeless]
     if not hopeless:
         return said
-    floors = [found.smallest_p for found in hopeless if found.smallest_p is not None]
-    pairs_left = listed([f"{found.left}-{found.right}" for found in hopeless])
-    which = "any two arms" if len(hopeless) == len(usd) else pairs_left
-    why = (
-        f": even arms that do not overlap would have p = {min(floors):.3f}, above {ALPHA:g}"
-        if floors
-        else ""
-    )
-    return [*said, f"Too few successes to test {which}{why}."]
+    which = "any two arms" if len(hopeless) == len(usd) else listed(_named(hopeless))
+    return [*said, f"Too few successes to test {which}{_floor(hopeless)}."]
+
+
+def _named(found: Iterable[Comparison]) -> list[str]:
+    return [f"{each.left}-{each.right}" for each in found]
+
+
+def _floor(hopeless: Sequence[Comparison]) -> str:
+    """The p that even the clearest outcome of so few trials would have; '' without a test."""
+    alone = min((f.smallest_p for f in hopeless if f.smallest_p is not None), default=None)
+    holm = min((f.smallest_p_holm for f in hopeless if f.smallest_p_holm is not None), default=None)
+    if alone is None or holm is None:
+        return ""
+    p = f"{alone:.3f}" if alone > ALPHA else f"{holm:.3f} after Holm's correction"
+    return f": even arms that do not overlap would have p = {p}, above {ALPHA:g}"
 
 
 def _left_out(task: TaskAnswer) -> list[str]:

@@ -30,8 +30,9 @@ class Comparison:
 
     `delta` is above 0 where `left` has the larger values. `p` is the one to believe, reckoned by
     `method`; `p_holm` is `p` corrected for its family; `p_paper` is the published experiment's
-    normal approximation. `smallest_p` is what `p` would be if the arms did not overlap at all.
-    Everything is None where n is too small.
+    normal approximation. `smallest_p` is what `p` would be if the arms did not overlap at all,
+    `smallest_p_holm` what `p_holm` would be if no two arms of the family did. Everything is None
+    where n is too small or a value is not `known`; `note` says which.
     """
 
     task: str
@@ -47,6 +48,8 @@ class Comparison:
     p_holm: float | None = None
     p_paper: float | None = None
     smallest_p: float | None = None
+    smallest_p_holm: float | None = None
+    known: bool = True
     note: str = ""
 
     @property
@@ -56,8 +59,12 @@ class Comparison:
 
     @property
     def hopeless(self) -> bool:
-        """Whether so few values could not tell any two arms apart."""
-        return self.smallest_p is None or self.smallest_p > ALPHA
+        """Whether so few values could not tell any two arms apart, whatever they were.
+
+        False where a value is not known: then it is that which keeps them from being tested.
+        """
+        floor = self.smallest_p if self.smallest_p_holm is None else self.smallest_p_holm
+        return self.known and (floor is None or floor > ALPHA)
 
 
 def compare(
@@ -70,7 +77,8 @@ def compare(
         f"{name}: {note}" for name, values in (left, right) if (note := unknown(values).note)
     ]
     if missing:
-        return replace(found, note="; ".join(missing))
+        known = not any(numpy.isnan(values).any() for values in (a, b))
+        return replace(found, known=known, note="; ".join(missing))
     if min(len(a), len(b)) < FEWEST:
         return replace(found, note=f"{TOO_SMALL} ({len(a)} against {len(b)})")
     p, method = p_value(a, b)
@@ -157,10 +165,20 @@ def holm(ps: Sequence[float]) -> tuple[float, ...]:
 
 
 def with_holm(family: Sequence[Comparison]) -> tuple[Comparison, ...]:
-    """The same comparisons with `p_holm`; those without a p are no part of the family."""
-    tested = [c.p for c in family if c.p is not None]
-    corrected = iter(holm(tested))
-    return tuple(c if c.p is None else replace(c, p_holm=next(corrected)) for c in family)
+    """The same comparisons with what Holm makes of them; those without a p are no part of it.
+
+    No `p_holm` can be below what Holm makes of the smallest p of all: it grows with each of them.
+    """
+    corrected = iter(holm([c.p for c in family if c.p is not None]))
+    floors = iter(holm([c.smallest_p for c in family if c.smallest_p is not None]))
+    return tuple(c if c.p is None else _corrected(c, next(corrected), next(floors)) for c in family)
+
+
+def _corrected(found: Comparison, p_holm: float, floor: float) -> Comparison:
+    note = found.note
+    if floor > ALPHA and not note:
+        note = f"{TOO_SMALL}: p after Holm can't be below {floor:.3f}"
+    return replace(found, p_holm=p_holm, smallest_p_holm=floor, note=note)
 
 
 def ratio_of_medians(over: tuple[str, Floats], under: tuple[str, Floats]) -> Estimate:

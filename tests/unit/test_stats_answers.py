@@ -112,6 +112,33 @@ def test_many_trials_are_told_apart_by_the_test_too() -> None:
     assert "too narrow" not in said
 
 
+def test_a_family_that_is_too_large_for_its_trials_is_not_said_to_show_no_difference() -> None:
+    """4 against 4, four arms, three tasks: 2/70 x 18 = 0.514."""
+    costs = {
+        name: [base + n / 100 for n in range(4)]
+        for name, base in zip("ABCD", (1, 2, 3, 4), strict=True)
+    }
+    rows = [
+        each for task in ("T1", "T2", "T3") for a in costs for each in arm(a, *costs[a], task=task)
+    ]
+    said = told(rows)
+    assert "By test" not in said
+    assert (
+        "Too few successes to test any two arms: even arms that do not overlap would have "
+        "p = 0.514 after Holm's correction, above 0.05." in said
+    )
+
+
+def test_a_cost_that_is_not_known_is_why_there_is_no_test() -> None:
+    costs = [1 + n / 100 for n in range(20)]
+    dear = [9 * each for each in costs]
+    said = told([*arm("A", *costs), *arm("B", *costs[1:], None), *arm("C", *dear)])
+    assert "No test of A-B or B-C: the cost of a success is not known." in said
+    assert "By test the cost of a success differs for A-C (Holm, 0.05)." in said
+    assert "can't be told apart" not in said
+    assert "Too few" not in said
+
+
 def test_trials_that_met_a_cap_are_named() -> None:
     rows = [*arm("A", 1, 2, 3), row(9, status="cap", success=False)]
     assert "A: 1 trial met a cap (0 solved); in money and success rate, in no median." in told(rows)

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from analysis.stats.comparison import (
+    Comparison,
     cliffs_delta,
     compare,
     holm,
@@ -50,6 +51,7 @@ def test_fewer_than_three_values_are_not_compared(few: tuple[float, ...]) -> Non
 def test_an_unknown_value_is_named_with_its_arm() -> None:
     found = compare("T1", "usd", ("A", array(1, 2, 3)), ("B", array(1, math.nan, 3)))
     assert (found.p, found.note) == (None, "B: not known for 1 of 3")
+    assert (found.known, found.hopeless, found.settled) == (False, False, False)
 
 
 def test_ties_everywhere_differ_in_nothing() -> None:
@@ -158,6 +160,36 @@ def test_what_was_not_tested_is_no_part_of_the_family() -> None:
     assert second.p_holm is None
     assert first.settled
     assert not first.hopeless
+
+
+def apart(n: int, pairs: int) -> list[Comparison]:
+    a, b = numpy.arange(float(n)), numpy.arange(float(n)) + 100
+    return [compare("T1", "usd", ("A", a), ("B", b))] * pairs
+
+
+@pytest.mark.parametrize(
+    ("n", "pairs", "hopeless"), [(3, 1, True), (4, 1, False), (4, 18, True), (5, 18, True)]
+)
+def test_a_family_may_be_too_large_for_so_few_trials(n: int, pairs: int, hopeless: bool) -> None:
+    # 4 against 4: 2/70 x 18 = 0.514; 5 against 5: 2/252 x 18 = 0.143.
+    (first, *_) = with_holm(apart(n, pairs))
+    assert (first.hopeless, first.settled) == (hopeless, not hopeless)
+    assert first.note.startswith("n too small" if hopeless else "")
+    assert bool(first.note) is hopeless
+
+
+def test_six_against_six_are_enough_for_eighteen_pairs() -> None:
+    # 2/924 x 18 = 0.039.
+    found = with_holm(apart(6, 18))
+    assert {(each.hopeless, each.settled, each.note) for each in found} == {(False, True, "")}
+    assert found[0].smallest_p_holm == pytest.approx(2 / 924 * 18)
+
+
+def test_large_samples_of_a_family_have_hope_where_its_small_ones_have_none() -> None:
+    small, *_, large = with_holm([*apart(4, 2), *apart(6, 1)])
+    # Sorted: 0.0022 x 3, then 0.0286 x 2.
+    assert (small.hopeless, large.hopeless) == (True, False)
+    assert small.note == "n too small: p after Holm can't be below 0.057"
 
 
 # ---- sizes ------------------------------------------------------------------------------
