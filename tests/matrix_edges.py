@@ -118,6 +118,21 @@ def sandboxes_fail(first: str, last: str) -> None:
     put(wiring, "sandbox", sandbox)
 
 
+def bug(number: str) -> None:
+    """The opening of a sandbox of that number (from 1) meets an error that nobody expects."""
+    numbers = itertools.count(1)
+    before = wiring.sandbox
+
+    @contextmanager
+    def sandbox(*given: Any) -> Iterator[Any]:
+        if next(numbers) == int(number):
+            raise KeyError("a bug")
+        with before(*given) as opened:
+            yield opened
+
+    put(wiring, "sandbox", sandbox)
+
+
 # ---- the disk ---------------------------------------------------------------------------
 
 

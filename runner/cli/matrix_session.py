@@ -11,7 +11,7 @@ from rich.console import Console
 
 from runner.budget import Account
 from runner.cli.board import MatrixDisplay
-from runner.cli.showing import Showing
+from runner.cli.showing import Showing, traced
 from runner.cluster.extra import engine_class
 from runner.cluster.settle import RecordAll, RemoteRun
 from runner.config.settings import Settings
@@ -90,7 +90,7 @@ def session(
     try:
         begin(record, run.run_id, what.goal, order.jobs, slots.count, order.money)
         with display.shown():
-            ending = driven(work, gate, there)
+            ending = traced(driven(work, gate, there), journal.path)
             finish(record, run.run_id, ending)
     finally:
         engine.close()
@@ -161,6 +161,8 @@ def driven(work: Session, gate: Gate, there: Benches) -> Ending:
             return Ending("stopped", reason, error)
         if isinstance(error, OperatorError):
             return Ending("environment", str(error), error)
+        if isinstance(error, Exception):
+            return Ending("environment", f"an error that nobody expected: {error!r}", error)
         raise
 
 

@@ -2,15 +2,19 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from traceback import format_exc, format_exception
 from typing import IO, cast
 
 from rich.console import Console
 
 from runner.cli.board import MatrixDisplay
+from runner.errors import OperatorError
 from runner.events import Event
+from runner.matrix.driver import Ending
 
 
 class _Forgiving:
@@ -61,6 +65,20 @@ def tell(said: str) -> None:
         print(f"runner: {said}", file=sys.stderr, flush=True)  # noqa: T201
 
 
+def traced(ending: Ending, journal: Path) -> Ending:
+    """Put an unexpected error's traceback beside the journal; the ending then says where."""
+    if ending.error is None or isinstance(ending.error, OperatorError | KeyboardInterrupt):
+        return ending
+    path, text = journal.with_suffix(".errors.txt"), format_exception(ending.error)
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(text)
+    except OSError:
+        tell("".join(text))
+        return ending
+    return replace(ending, reason=f"{ending.reason} (its traceback is in {path})")
+
+
 class Showing:
     """A display that may fail: it is told once, and then nothing more is shown."""
 
@@ -93,4 +111,4 @@ class Showing:
             act()
         except (Exception, SystemExit):  # rich leaves the program when its reader has left
             self._mute = True
-            tell(f"nothing more is shown, the run goes on:\n{traceback.format_exc()}")
+            tell(f"nothing more is shown, the run goes on:\n{format_exc()}")

@@ -167,11 +167,11 @@ def _take(session: Session, outcome: Outcome | StopAsked) -> Ending | None:
             came_back(tally, attempt, None)
             return _too_often(tally, attempt, reason)
         case Broken(error=error):
-            account.settle(reserved, 0.0)
+            expected = isinstance(error, OperatorError)
+            account.settle(reserved, 0.0 if expected else reserved)
             came_back(tally, attempt, None)
-            if not isinstance(error, OperatorError):
-                raise error
-            return Ending("environment", str(error), error)
+            bug = f"{attempt.trial_id} met an error that nobody expected: {error!r}"
+            return Ending("environment", str(error) if expected else bug, error)
 
 
 def _after(session: Session, attempt: Attempt, ended: TrialEnded) -> Ending | None:

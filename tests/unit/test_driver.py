@@ -185,12 +185,26 @@ def test_what_the_operator_must_mend_pauses_the_run_with_its_message() -> None:
     assert (ending.why, ending.reason) == ("environment", "disk full")
 
 
-def test_a_bug_is_raised() -> None:
-    def bug(attempt: Attempt) -> Outcome:
+def test_a_bug_in_one_attempt_pauses_the_run_and_the_others_come_back() -> None:
+    def bug(attempt: Attempt) -> Outcome | None:
+        if not run.session.in_flight.keys() - {attempt.trial_id}:
+            return None  # under way until it is asked to stop
         return Broken(attempt, KeyError("bug"))
 
-    with pytest.raises(KeyError, match="bug"):
-        PlayedRun(PlayedEngine(bug))()
+    def stopped(reason: str) -> None:
+        run.engine.stopped = reason
+        run.engine.outcomes.put(solved(run.engine.submitted[0]))
+
+    run = PlayedRun(PlayedEngine(bug, Capacity(2, 1), usd=3.0))
+    run.engine.request_stop = stopped  # type: ignore[method-assign]
+    ending = run()
+    assert ending.why == "environment"
+    assert "KeyError('bug')" in ending.reason
+    assert run.engine.submitted[1].trial_id in ending.reason
+    assert isinstance(ending.error, KeyError)
+    assert len(run.names) == 2
+    assert sum(tally.results for tally in run.state.values()) == 1
+    assert run.run_account.spent_usd == pytest.approx(3.5)  # nobody knows what the bug spent
 
 
 # ---- an engine that reserves for a whole attempt ----------------------------------------

@@ -312,6 +312,23 @@ def test_the_third_failure_of_one_trial_pauses_the_run(warm: Warm, tmp_path: Pat
     goes_on(warm, tmp_path, *RUN)
 
 
+def test_a_bug_in_one_trial_pauses_the_run_and_leaves_its_traceback(
+    warm: Warm, tmp_path: Path
+) -> None:
+    slow = (*TWO, "scripted:oracle?latency=0.2")
+    command = warm.run(tmp_path, *slow, edges=("bug:2",))
+    assert command.code == 3, command.said
+    last = events_of(tmp_path)[-1]
+    assert isinstance(last, SessionEnded)
+    assert "KeyError('a bug')" in last.reason
+    assert settled(tmp_path)  # the one beside it came back
+    assert len(ended(tmp_path)) == 2
+    trace = journal_of(tmp_path).with_suffix(".errors.txt")
+    assert str(trace) in command.said.replace("\n", "")
+    assert "Traceback" in trace.read_text()
+    goes_on(warm, tmp_path, *slow)
+
+
 CASES = (
     ("sigkill", test_killed_at_any_point_it_loses_nothing_that_was_acknowledged),
     ("sigkill-in-call", test_money_of_a_call_that_a_kill_cut_off_counts_as_spent),
@@ -333,4 +350,5 @@ CASES = (
     ("lock-changed", test_a_run_made_of_other_things_is_refused_with_the_difference),
     ("sandbox-fails-once", test_a_sandbox_that_cannot_be_opened_is_tried_again),
     ("sandbox-fails", test_the_third_failure_of_one_trial_pauses_the_run),
+    ("bug", test_a_bug_in_one_trial_pauses_the_run_and_leaves_its_traceback),
 )
