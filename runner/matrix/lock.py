@@ -7,14 +7,15 @@ between; a run that is taken up again with anything changed is refused, with the
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
 from runner.config.arms import Arm
 from runner.config.rates import RateCard
-from runner.errors import UsageError
-from runner.events import Event, RunStarted, RunState, SessionEnded
+from runner.errors import EnvironmentProblem, UsageError
+from runner.events import Event, RunStarted, RunState, SessionEnded, SessionStarted
 from runner.image.build import ImageRef
 from runner.ledger.journal_format import Writer, records
 from runner.ledger.journal_lines import JournalLines
@@ -25,7 +26,8 @@ from runner.wiring import Bench, Players, sandbox_limits
 
 ID_DIGITS = 10
 _SHOWN = 12
-_NOT_AN_END = frozenset(kind.__name__ for kind in get_args(Event)) - {"SessionEnded"}
+_OF_SESSIONS = frozenset(("SessionStarted", "SessionEnded"))
+_OTHERS = frozenset(kind.__name__ for kind in get_args(Event)) - _OF_SESSIONS
 
 
 def run_lock(
@@ -91,22 +93,29 @@ def check_lock(path: Path, old: JsonObject, new: JsonObject) -> None:
         )
 
 
-def unfinished(folder: Path, kind: str) -> Iterator[tuple[Path, JsonObject]]:
-    """Runs of this kind that are not complete: their journals and locks.
+def unfinished(folder: Path, kind: str, lock: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
+    """Runs of this kind that ask what `lock` asks and are not complete: journals and locks.
 
-    Raises `EnvironmentProblem` when a journal is damaged.
+    Others are not read beyond their first event, and one in which even that is damaged is none
+    that could go on. Raises `EnvironmentProblem` when a journal that asks the same is damaged.
     """
     for path in sorted(folder.glob(f"{kind}-*.jsonl")):
-        if (started := first_event(path)) and last_end(path) != "complete":
+        started = None
+        with suppress(EnvironmentProblem):
+            started = first_event(path)
+        if started and same_question(started.lock, lock) and last_end(path) != "complete":
             yield path, started.lock
 
 
 def last_end(path: Path) -> RunState | None:
-    """How a run's last session that came to an end did so; None when none has."""
+    """How a run's last session ended; None when it has not, or none has begun."""
     state: RunState | None = None
-    for record in records(JournalLines(path), skip=_NOT_AN_END):
-        if isinstance(record, SessionEnded):
-            state = record.state
+    for record in records(JournalLines(path), skip=_OTHERS):
+        match record:
+            case SessionStarted():
+                state = None
+            case SessionEnded():
+                state = record.state
     return state
 
 

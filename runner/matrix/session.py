@@ -14,7 +14,7 @@ from runner.ledger.journal import Journal
 from runner.ledger.runs import RunReading, RunRecord
 from runner.matrix.driver import Ending
 from runner.matrix.engine import Cell
-from runner.matrix.lock import check_lock, first_event, run_id, same_question, unfinished
+from runner.matrix.lock import check_lock, first_event, run_id, unfinished
 from runner.matrix.schedule import Goal, Past
 from runner.trial.run import now
 from runner.types import JsonObject, ProviderKind
@@ -55,9 +55,8 @@ def pick_journal(
         return _unused(path)
     if path.exists():
         return path
-    for other, old in unfinished(folder, kind):
-        if same_question(old, lock):
-            check_lock(other, old, lock)
+    for other, old in unfinished(folder, kind, lock):
+        check_lock(other, old, lock)
     return path
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from fakes import CARD
 
-from runner.errors import UsageError
-from runner.events import RunStarted, SessionEnded, TrialStarted
+from runner.errors import EnvironmentProblem, UsageError
+from runner.events import RunStarted, SessionEnded, SessionStarted, TrialStarted
 from runner.ledger.journal import Journal
 from runner.matrix.lock import differences, first_event, run_id, unfinished
 from runner.matrix.session import pick_journal, taken_up
@@ -94,6 +94,32 @@ def test_nor_does_one_that_asks_something_else(tmp_path: Path, lock: JsonObject)
     assert not pick_journal(tmp_path, "scripted", lock, asked=None, new=False).exists()
 
 
+def damage(path: Path, number: int) -> None:
+    lines = path.read_bytes().split(b"\n")
+    lines[number - 1] = lines[number - 1].replace(b":", b";", 1)
+    path.write_bytes(b"\n".join(lines))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_nor_does_damage_in_a_run_that_asks_something_else(tmp_path: Path, number: int) -> None:
+    damage(begun(tmp_path, OTHER, "paused", "paused"), number)
+    assert not pick_journal(tmp_path, "scripted", LOCK, asked=None, new=False).exists()
+
+
+def test_damage_in_a_run_that_asks_the_same_is_told(tmp_path: Path) -> None:
+    damage(begun(tmp_path, DEARER, "paused", "paused"), 3)
+    with pytest.raises(EnvironmentProblem, match="damaged at line 3"):
+        pick_journal(tmp_path, "scripted", LOCK, asked=None, new=False)
+
+
+def test_a_run_that_was_complete_and_was_taken_up_again_is_not_complete(tmp_path: Path) -> None:
+    path = begun(tmp_path, LOCK, "complete")
+    with Journal.resume(path) as journal:
+        journal.append(SessionStarted(path.stem, 3, False, 1, 4, None, None, "here", "now"))
+    with pytest.raises(UsageError, match="made of other things"):
+        pick_journal(tmp_path, "scripted", DEARER, asked=None, new=False)
+
+
 def test_a_new_run_can_be_asked_for_beside_the_old(tmp_path: Path) -> None:
     old = begun(tmp_path)
     assert not pick_journal(tmp_path, "scripted", DEARER, asked=None, new=True).exists()
@@ -116,7 +142,7 @@ def test_a_single_trials_journal_is_no_run(tmp_path: Path) -> None:
     with Journal.create(tmp_path / f"{name}.jsonl") as journal:
         journal.append(started)
     assert first_event(tmp_path / f"{name}.jsonl") is None
-    assert list(unfinished(tmp_path, "scripted")) == []
+    assert list(unfinished(tmp_path, "scripted", LOCK)) == []
     with pytest.raises(UsageError, match="no run"):
         pick_journal(tmp_path, "scripted", LOCK, asked=name, new=False)
 
