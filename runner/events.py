@@ -131,6 +131,7 @@ class RunStarted:
     provider_kind: ProviderKind
     lock: JsonObject
     started_at: str
+    anew: bool = False  # made by `--new`, whatever else could have gone on
 
 
 @dataclass(frozen=True)

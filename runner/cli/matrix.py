@@ -48,7 +48,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
     opt.add(parser, "cluster", help="address of a Dask scheduler whose workers run the trials")
     opt.add(parser, "run", help="the id of the run to go on with; default: the one that fits")
-    opt.flag(parser, "new", help="start a new run even if one could go on")
+    opt.flag(
+        parser,
+        "new",
+        help="start a new run even if one could go on, or go on with the one that --new made",
+    )
     parser.add_argument("--dry-run", action="store_true", help="show the plan and stop")
 
 
@@ -84,14 +88,14 @@ def run(options: argparse.Namespace, console: Console) -> int:
     lock = lock_of(what, there)
     kind = what.players.kind
     path = pick_journal(what.settings.journals, kind, lock, asked=options.run, new=options.new)
-    with taken_up(path, kind, lock, what.card) as (journal, record):
+    with taken_up(path, kind, lock, what.card, anew=options.new) as (journal, record):
         state = tallies(what.goal, past(record))
         ending = Ending("complete", "every cell has what it needs")
         if not all(reached(what.goal, tally) for tally in state.values()):
             money = Money(options.budget, options.arm_budget)
             order = Order(selection, lock, options.jobs, money, options.cluster)
             ending = session(console, what, there, order, journal, record, state)
-    show_end(console, what, path.stem, ending)
+    show_end(console, what, path.stem, ending, new=options.new)
     if ending.at_once:
         leave(EXITS[ending.why])
     if ending.why == "complete":
@@ -123,7 +127,7 @@ def show_cells(console: Console, what: Parts, run_id: str) -> None:
         console.print(f"[yellow]{problem}[/]\nThe run is safe in its journal.")
 
 
-def show_end(console: Console, what: Parts, run_id: str, ending: Ending) -> None:
+def show_end(console: Console, what: Parts, run_id: str, ending: Ending, *, new: bool) -> None:
     """Print what the run came to, and how it goes on if it is not complete."""
     if not ending.at_once:
         show_cells(console, what, run_id)
@@ -132,4 +136,6 @@ def show_end(console: Console, what: Parts, run_id: str, ending: Ending) -> None
     console.print(ending.reason, markup=False)
     if ending.why != "complete":
         more = " with a higher --budget" if ending.why == "budget" else ""
-        console.print(f"the same command{more} goes on with it", markup=False)
+        named = f" with --run {run_id} in place of --new" if new else ""
+        also = " and" if named and more else ""
+        console.print(f"the same command{named}{also}{more} goes on with it", markup=False)

@@ -2,19 +2,19 @@
 
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.budget import Account
 from runner.config.rates import RateCard
-from runner.errors import UsageError
+from runner.errors import EnvironmentProblem, UsageError
 from runner.events import Record, RunStarted, RunState, SessionEnded, SessionStarted
 from runner.ledger.journal import Journal
 from runner.ledger.runs import RunReading, RunRecord
 from runner.matrix.driver import Ending
 from runner.matrix.engine import Cell
-from runner.matrix.lock import check_lock, first_event, run_id, unfinished
+from runner.matrix.lock import check_lock, first_event, last_end, run_id, unfinished
 from runner.matrix.schedule import Goal, Past
 from runner.trial.run import now
 from runner.types import JsonObject, ProviderKind
@@ -38,7 +38,8 @@ def pick_journal(
 ) -> Path:
     """The journal of the run to take up, or of a new one, which is not there yet.
 
-    `asked` names a run; `new` asks for a new one even where an old one could go on.
+    `asked` names a run; `new` asks for one beside whatever could go on. The same command given
+    again goes on with the one it made, until that is complete.
 
     Raises:
         UsageError: the run asked for is not there, or a run that asks the same question is
@@ -52,7 +53,7 @@ def pick_journal(
         return path
     path = folder / f"{run_id(kind, lock)}.jsonl"
     if new:
-        return _unused(path)
+        return _anew(path)
     if path.exists():
         return path
     for other, old in unfinished(folder, kind, lock):
@@ -60,20 +61,27 @@ def pick_journal(
     return path
 
 
-def _unused(path: Path) -> Path:
-    number = 1
-    found = path
+def _anew(path: Path) -> Path:
+    """The last run that `--new` made of these things, while it is not complete; else a new one."""
+    number, last, found = 1, path, path
     while found.exists():
         number += 1
-        found = path.with_name(f"{path.stem}-{number}.jsonl")
+        last, found = found, path.with_name(f"{path.stem}-{number}.jsonl")
+    with suppress(EnvironmentProblem):  # a damaged one is left alone
+        if last.exists() and last_end(last) != "complete":
+            started = first_event(last)
+            if started is None or started.anew:  # None: it was killed before it said anything
+                return last
     return found
 
 
 @contextmanager
 def taken_up(
-    path: Path, kind: ProviderKind, lock: JsonObject, card: RateCard
+    path: Path, kind: ProviderKind, lock: JsonObject, card: RateCard, *, anew: bool = False
 ) -> Iterator[tuple[Journal, RunRecord]]:
     """The run's journal, open for writing, and what it holds; a new run is begun.
+
+    `anew` says of a new one that `--new` asked for it.
 
     Raises:
         EnvironmentProblem: another process has it, or it is damaged.
@@ -82,7 +90,7 @@ def taken_up(
     opened = Journal.resume(path, reading.read) if path.exists() else Journal.create(path)
     with opened as journal:
         if reading.started is None:  # new, or whoever made it was killed at once
-            started = RunStarted(path.stem, kind, lock, now())
+            started = RunStarted(path.stem, kind, lock, now(), anew)
             journal.append(started)
             reading.add(started)
         yield journal, reading.record(path)

@@ -295,6 +295,19 @@ def test_a_run_made_of_other_things_is_refused_with_the_difference(
     assert json.loads(old.read_bytes().splitlines()[-1])["event"]["kind"] == "SessionEnded"
 
 
+def test_new_given_again_goes_on_with_the_run_it_made(warm: Warm, tmp_path: Path) -> None:
+    anew = (*RUN, "--new")
+    killed = warm.run(tmp_path, *anew, edges=("killed_at:TrialEnded:1:synced",))
+    assert killed.code == -signal.SIGKILL
+    short = warm.run(tmp_path, *anew, "--budget", "0.001")
+    assert short.code == 4
+    run = journal_of(tmp_path).stem  # still the only one
+    assert f"the same command with --run {run} in place of --new" in short.said
+    goes_on(warm, tmp_path, *anew)
+    assert warm.run(tmp_path, *anew).code == 0
+    assert len(list((tmp_path / "journal").glob("*.jsonl"))) == 2  # that one was complete
+
+
 # ---- the sandbox ------------------------------------------------------------------------
 
 
@@ -348,6 +361,7 @@ CASES = (
     ("arm-budget", test_at_its_own_budget_an_arm_ends_and_the_others_complete),
     ("n-raised", test_a_higher_n_goes_on_with_the_same_run),
     ("lock-changed", test_a_run_made_of_other_things_is_refused_with_the_difference),
+    ("new-again", test_new_given_again_goes_on_with_the_run_it_made),
     ("sandbox-fails-once", test_a_sandbox_that_cannot_be_opened_is_tried_again),
     ("sandbox-fails", test_the_third_failure_of_one_trial_pauses_the_run),
     ("bug", test_a_bug_in_one_trial_pauses_the_run_and_leaves_its_traceback),

@@ -24,11 +24,11 @@ DEARER: JsonObject = {**LOCK, "arms": {"A": {"limits": {"usd": 5.0}, "lead": {"m
 OTHER: JsonObject = {**LOCK, "tasks": {"T2": "0" * 64}}
 
 
-def begun(folder: Path, lock: JsonObject = LOCK, *ends: str) -> Path:
-    """A run's journal, with a session's end for each word."""
-    name = run_id("scripted", lock)
+def begun(folder: Path, lock: JsonObject = LOCK, *ends: str, anew: str | None = None) -> Path:
+    """A run's journal, with a session's end for each word; `anew` ends the id of one by --new."""
+    name = run_id("scripted", lock) + (anew or "")
     with Journal.create(folder / f"{name}.jsonl") as journal:
-        journal.append(RunStarted(name, "scripted", lock, "now"))
+        journal.append(RunStarted(name, "scripted", lock, "now", anew is not None))
         for state in ends:
             journal.append(SessionEnded(name, state, "", "later"))  # type: ignore[arg-type]
     return folder / f"{name}.jsonl"
@@ -125,6 +125,35 @@ def test_a_new_run_can_be_asked_for_beside_the_old(tmp_path: Path) -> None:
     assert not pick_journal(tmp_path, "scripted", DEARER, asked=None, new=True).exists()
     again = pick_journal(tmp_path, "scripted", LOCK, asked=None, new=True)
     assert again.stem == f"{old.stem}-2"
+
+
+@pytest.mark.parametrize("anew", ["", "-2"])
+@pytest.mark.parametrize("ends", [(), ("paused",), ("complete", "paused")])
+def test_the_run_that_new_made_is_gone_on_with_by_the_same_command(
+    tmp_path: Path, anew: str, ends: tuple[str, ...]
+) -> None:
+    if anew:
+        begun(tmp_path)
+    path = begun(tmp_path, LOCK, *ends, anew=anew)
+    assert pick_journal(tmp_path, "scripted", LOCK, asked=None, new=True) == path
+
+
+def test_after_a_complete_one_or_beside_a_damaged_one_new_makes_another(tmp_path: Path) -> None:
+    path = begun(tmp_path, LOCK, "complete", anew="")
+    second = pick_journal(tmp_path, "scripted", LOCK, asked=None, new=True)
+    assert second.stem == f"{path.stem}-2"
+    damage(begun(tmp_path, LOCK, "paused", "paused", anew="-2"), 3)
+    third = pick_journal(tmp_path, "scripted", LOCK, asked=None, new=True)
+    assert third.stem == f"{path.stem}-3"
+
+
+def test_a_new_run_killed_before_it_said_anything_is_taken(tmp_path: Path) -> None:
+    path = begun(tmp_path, anew="")
+    path.write_bytes(path.read_bytes().partition(b"\n")[0])
+    assert pick_journal(tmp_path, "scripted", LOCK, asked=None, new=True) == path
+    with taken_up(path, "scripted", LOCK, CARD, anew=True):
+        pass
+    assert pick_journal(tmp_path, "scripted", LOCK, asked=None, new=True) == path
 
 
 def test_a_run_asked_for_by_name_must_be_there_and_fit(tmp_path: Path) -> None:
