@@ -4,9 +4,17 @@ import re
 from collections.abc import Callable
 
 from analysis.answers import interval, money
-from analysis.stats.estimates import ALL_EQUAL, TOO_SMALL, Estimate
+from analysis.stats.estimates import ALL_EQUAL, NO_DATA, TOO_SMALL, Estimate
 
 NONE = "–"
+# Words of a note and what a cell says in the place of a figure, what weighs most first.
+REASONS = {
+    "not known": "not known",
+    NO_DATA: NO_DATA,
+    "costs nothing": "costs nothing",
+    ALL_EQUAL: "all equal",
+    TOO_SMALL: TOO_SMALL,
+}
 # Control characters, halves of surrogate pairs (how bytes that are no UTF-8 arrive) and marks
 # that turn the direction of text: all could make a text look like another.
 HIDDEN = re.compile(
@@ -45,19 +53,24 @@ def whole(value: float | None) -> str:
     return NONE if value is None else f"{value:,.0f}"
 
 
-def share(value: float | None) -> str:
-    """A share as a percentage that says 0 and 100 only when it is so."""
+def reason(note: str) -> str:
+    """Why there is no figure, as short as a cell of a table has it."""
+    return next((said for words, said in REASONS.items() if words in note), "not known")
+
+
+def share(value: float | None, note: str = TOO_SMALL) -> str:
+    """A share as a percentage that says 0 and 100 only when it is so; without one, why."""
     if value is None:
-        return TOO_SMALL
+        return reason(note)
     if 0 < value < 0.01:
         return "<1%"
     return ">99%" if 0.99 < value < 1 else f"{value:.0%}"
 
 
-def p_value(value: float | None) -> str:
+def p_value(value: float | None, note: str = TOO_SMALL) -> str:
     """A p with three digits; without one, why."""
     if value is None:
-        return TOO_SMALL
+        return reason(note)
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
@@ -71,9 +84,9 @@ def estimate(found: Estimate, digits: str = "", show: Callable[[float], str] | N
     value = (show or usd)(found.value)
     if found.low is not None:
         return value + interval(found, digits)
-    if TOO_SMALL in found.note:
-        return f"{value} ({TOO_SMALL})"
-    return f"{value} (all equal)" if ALL_EQUAL in found.note else value
+    if TOO_SMALL in found.note or ALL_EQUAL in found.note:
+        return f"{value} ({reason(found.note)})"
+    return value
 
 
 def rate(found: Estimate) -> str:

@@ -3,10 +3,20 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from analysis.report.figures import NONE, estimate, p_value, rate, seconds, share, usd, whole
+from analysis.report.figures import (
+    NONE,
+    estimate,
+    p_value,
+    rate,
+    reason,
+    seconds,
+    share,
+    usd,
+    whole,
+)
 from analysis.report.parts import Column, Section, Table, columns
 from analysis.stats.comparison import Comparison
-from analysis.stats.estimates import HONEST, TOO_SMALL
+from analysis.stats.estimates import HONEST
 from analysis.stats.pareto import Axes
 from analysis.stats.samples import METRICS, Metric
 from analysis.stats.summary import Answers, CellAnswer, Ratio, TaskAnswer
@@ -34,7 +44,9 @@ def cells_section(answers: Answers, card: str) -> Section:
             Column("USD per solved task", "number", "the failures' money in it; 95 % bootstrap"),
             Column("solved", "number", "solved trials of all trials with a result"),
             Column("success rate", "number", "with Wilson's 95 % interval"),
-            Column("cheapest", "number", "share of resamples in which it is the cheapest"),
+            Column(
+                "cheapest", "number", "share of resamples in which no arm of known cost is cheaper"
+            ),
             Column("median USD", "number", "of a success; 95 % bootstrap"),
             Column("median time", "number", "of a success"),
             Column("median turns", "number", "of the lead, in a success"),
@@ -54,7 +66,7 @@ def ranked(task: TaskAnswer) -> Iterable[CellAnswer]:
 def cell_row(task: TaskAnswer, cell: CellAnswer) -> tuple[str, ...]:
     """A cell as the main table has it."""
     place = next(rank for rank in task.ranking if rank.arm == cell.arm)
-    cheapest = NONE if cell.usd_per_solved.value is None else share(place.cheapest)
+    cheapest = NONE if cell.usd_per_solved.value is None else share(place.cheapest, place.note)
     return (
         task.task,
         cell.arm,
@@ -145,9 +157,9 @@ def tests_section(answers: Answers) -> Section:
         "tests",
         "How sure it is",
         (
-            "Figures per solved task hold all trials' money; tests and medians look at successes "
-            "only. Believe the p after Holm's correction; “n too small” means that no outcome of "
-            "so few trials could have told the two arms apart.",
+            "Figures per solved task hold the money of every trial with a result; tests and "
+            "medians look at successes only. Believe the p after Holm's correction; “n too small” "
+            "means that after it no outcome of so few trials could have told the two arms apart.",
         ),
         (ratio_table(answers), comparison_table(every, "usd"), pareto_table(answers), *others),
     )
@@ -182,7 +194,7 @@ def ratio_table(answers: Answers) -> Table:
 def told_apart(found: Ratio) -> str:
     """Whether an interval leaves out 1; few trials are named, for theirs are too narrow."""
     if found.ratio.value is None or found.ratio.low is None:
-        return TOO_SMALL
+        return reason(found.ratio.note)
     said = "yes" if found.settled else "no"
     return f"{said}, n = {found.ratio.n}" if found.ratio.n < HONEST else said
 
@@ -190,17 +202,7 @@ def told_apart(found: Ratio) -> str:
 def comparison_table(every: Sequence[Comparison], metric: Metric, folded: bool = False) -> Table:
     """Every pair's test in one metric."""
     numbers = ("n", "Cliff's δ", "p", "p after Holm", "paper's p")
-    rows = []
-    for found in every:
-        if found.metric != metric:
-            continue
-        delta = NONE if found.delta is None else f"{found.delta:+.2f} {found.magnitude}"
-        p = p_value(found.p) + (f" ({found.method})" if found.p is not None else "")
-        told = TOO_SMALL if found.hopeless else ("yes" if found.settled else "no")
-        rows.append(
-            (found.task, found.left, found.right, f"{found.n_left}, {found.n_right}", delta, p,
-             p_value(found.p_holm), p_value(found.p_paper), told)
-        )  # fmt: skip
+    rows = [comparison_row(found) for found in every if found.metric == metric]
     return Table(
         f"Mann-Whitney's test of the successes' {METRIC_NAMES[metric]}",
         (
@@ -217,6 +219,18 @@ def comparison_table(every: Sequence[Comparison], metric: Metric, folded: bool =
     )  # fmt: skip
 
 
+def comparison_row(found: Comparison) -> tuple[str, ...]:
+    """A pair's test; where there is none, why."""
+    delta = NONE if found.delta is None else f"{found.delta:+.2f} {found.magnitude}"
+    p, after, published = (p_value(p, found.note) for p in (found.p, found.p_holm, found.p_paper))
+    p += "" if found.p is None else f" ({found.method})"
+    told = "yes" if found.settled else "no"
+    if found.hopeless or not found.known:
+        told = reason(found.note)
+    n = f"{found.n_left}, {found.n_right}"
+    return (found.task, found.left, found.right, n, delta, p, after, published, told)
+
+
 def pareto_table(answers: Answers) -> Table:
     """Which arms no other beats, and in which share of resamples."""
     rows = []
@@ -224,7 +238,7 @@ def pareto_table(answers: Answers) -> Table:
         for plane in task.paretos:
             for point in plane.points:
                 on = point.note if point.usd is None else ("yes" if point.on_frontier else "no")
-                stays = NONE if point.usd is None else share(point.share)
+                stays = NONE if point.usd is None else share(point.share, point.note)
                 rows.append((task.task, AXES_NAMES[plane.axes], point.arm, on, stays))
     return Table(
         "On the Pareto frontier: no other arm is better in one thing and no worse in the other",

@@ -77,12 +77,14 @@ class Rank:
     """A place in the order of USD per solved task.
 
     `cheapest` is the share of resamples in which the arm is the cheapest that solved anything
-    (ties are shared); None where an arm has too few trials.
+    (ties are shared) and whose cost is known. None where one of them has no interval: `note` says
+    which and why.
     """
 
     arm: str
     usd_per_solved: Estimate
     cheapest: float | None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,11 +215,14 @@ def _ranking(found: Sequence[CellAnswer], drawn: Mapping[str, Draws]) -> tuple[R
         return (math.inf if value is None else value, cell.arm)
 
     ordered = sorted(found, key=place)
-    usable = [c.arm for c in ordered if c.usd_per_solved.low is not None]
+    priced = [c for c in ordered if c.usd_per_solved.value is not None]
+    usable = [c.arm for c in priced if c.usd_per_solved.low is not None]
+    without = [f"{c.arm}: {c.usd_per_solved.note}" for c in priced if c.arm not in usable]
+    note = "; ".join(without)
     shares: dict[str, float] = {}
-    if len(usable) == sum(cell.usd_per_solved.value is not None for cell in ordered) > 0:
+    if usable and not without:
         table = numpy.stack([drawn[arm].per_solved("usd") for arm in usable])
         best = (table == table.min(axis=0)) & numpy.isfinite(table)
         won = best / numpy.maximum(best.sum(axis=0), 1)
         shares = dict(zip(usable, (float(share) for share in won.mean(axis=1)), strict=True))
-    return tuple(Rank(c.arm, c.usd_per_solved, shares.get(c.arm)) for c in ordered)
+    return tuple(Rank(c.arm, c.usd_per_solved, shares.get(c.arm), note) for c in ordered)

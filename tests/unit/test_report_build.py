@@ -14,8 +14,10 @@ from report_record import (
     said,
     trial,
 )  # fmt: skip
+from stats_samples import arm
 
 from analysis.prices import price_cells
+from analysis.report import results
 from analysis.report.build import answered, build
 from analysis.report.detail import Places, detail
 from analysis.report.markdown import markdown, plain
@@ -23,6 +25,7 @@ from analysis.report.method import priced
 from analysis.report.page import page
 from analysis.report.parts import Report, Table
 from analysis.report.rows import Question, chosen_kinds, read_record
+from analysis.stats.summary import analyse
 from runner.events import CallReserved, CallSettled, Event
 from runner.ledger.duck import query
 from runner.types import Usage
@@ -71,6 +74,34 @@ def test_two_small_cells_have_no_p_and_no_delta(tmp_path: Path) -> None:
     assert column(ratios, "told apart") == ["n too small"]
     assert (column(usd, "p"), column(usd, "Cliff's δ")) == (["n too small"], ["–"])
     assert column(usd, "told apart") == ["n too small"]
+
+
+def test_a_cost_that_is_not_known_is_the_reason_and_not_the_number_of_trials() -> None:
+    costs = [1 + n / 100 for n in range(20)]
+    ratios, usd, *_ = results.tests_section(
+        analyse([*arm("A", *costs), *arm("B", *costs[1:], None)])
+    ).tables
+    assert ratios.rows == ()
+    for title in ("p", "p after Holm", "paper's p", "told apart"):
+        assert column(usd, title) == ["not known"], title
+
+
+def test_nothing_is_divided_by_an_arm_that_costs_nothing_and_its_number_is_not_blamed() -> None:
+    answers = analyse([*arm("A", *(1 + n / 100 for n in range(20))), *arm("E", *[0.0] * 20)])
+    ratios, usd, *_ = results.tests_section(answers).tables
+    assert column(ratios, "times") == ["E costs nothing"]
+    assert column(ratios, "told apart") == ["costs nothing"]
+    assert column(usd, "told apart") == ["yes"]
+
+
+def test_few_equal_costs_are_called_equal_and_not_few() -> None:
+    answers = analyse([*arm("A", 1, 1, 1), *arm("E", 2, 2, 2)])
+    cells, ratios = (
+        results.cells_section(answers, CARD).tables[0],
+        results.tests_section(answers).tables[0],
+    )
+    assert column(cells, "cheapest") == ["all equal", "all equal"]
+    assert column(ratios, "told apart") == ["all equal"]
 
 
 @pytest.mark.parametrize(("n", "said"), [(2, "n too small"), (4, "covers less than 95%")])

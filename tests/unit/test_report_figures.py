@@ -3,7 +3,7 @@
 import numpy
 import pytest
 
-from analysis.report.figures import estimate, p_value, rate, seconds, share, shown, usd
+from analysis.report.figures import estimate, p_value, rate, reason, seconds, share, shown, usd
 from analysis.stats.estimates import Estimate, median, wilson
 from analysis.stats.samples import Floats
 
@@ -57,6 +57,23 @@ def test_a_share_is_0_or_100_percent_only_when_it_is(value: float, text: str) ->
 
 def test_p_is_never_zero() -> None:
     assert (p_value(None), p_value(0.00001), p_value(0.1)) == ("n too small", "<0.001", "0.100")
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("B: not known for 1 of 20", "not known"),
+        ("A: no data; B: not known for 1 of 20", "not known"),
+        ("B: no data", "no data"),
+        ("E costs nothing", "costs nothing"),
+        ("all values are equal: resampling can't show a spread", "all equal"),
+        ("n too small (2 against 2)", "n too small"),
+        ("n too small: p can't be below 0.100", "n too small"),
+        ("n too small in an arm", "n too small"),
+    ],
+)
+def test_where_there_is_no_figure_the_cell_says_why(note: str, said: str) -> None:
+    assert reason(note) == share(None, note) == p_value(None, note) == said
 
 
 def test_seconds_keep_a_digit_where_it_matters() -> None:

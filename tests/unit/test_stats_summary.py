@@ -126,6 +126,19 @@ def test_the_shares_of_being_cheapest_add_up_and_ties_are_shared() -> None:
     assert [rank.cheapest for rank in tied.ranking] == [0.5, 0.5]
 
 
+@pytest.mark.parametrize(
+    ("other", "note"),
+    [((1, 2), "B: n too small (2)"), ((0, 0, 0), "B: all values are equal"), ((1, None, 2), "")],
+)
+def test_without_the_share_of_being_cheapest_it_is_said_why(
+    other: tuple[float | None, ...], note: str
+) -> None:
+    found = asked([*arm("A", 4, 5, 6), *arm("B", *other)])
+    (mine,) = (rank for rank in found.ranking if rank.arm == "A")
+    assert mine.note.startswith(note)
+    assert (mine.cheapest is None) is bool(note)
+
+
 def test_holms_family_is_a_metric_over_all_tasks() -> None:
     low, high = range(1, 8), range(11, 18)
     rows = [
