@@ -80,6 +80,23 @@ def _reached():
 if _reached():
     raise ImportError("something of the judge's is within reach")
 """
+# Refuses to be imported where the surroundings of the tests are not the fixed ones.
+FIXED = """
+import os
+import sys
+import time
+
+if (
+    hash("typer") != {seeded}
+    or time.tzname != ("UTC", "UTC")
+    or os.environ["LANG"] != "C.UTF-8"
+    or sys.getfilesystemencoding() != "utf-8"
+    or not sys.flags.dont_write_bytecode
+    or os.environ["PYTEST_XDIST_WORKER_COUNT"] != "2"
+):
+    raise ImportError("the surroundings of the tests are not fixed")
+"""
+SEEDED = 1392097448762235983  # hash("typer") on 64 bits where PYTHONHASHSEED is 0
 EVIDENCE = {"mypy", "pytest", "evidence", "test_ids", "canaries"}
 
 
@@ -107,7 +124,12 @@ def verdicts(arena: Arena) -> Mapping[str, Verdict]:
     honest = {f"again {number}": solved for number in range(3)}
     honest |= {f"red {number}": red for number in range(2)}
     hostile = {}
-    for name, code in {**HOSTILE, "reaches out": REACHING}.items():
+    asking = {
+        "reaches out": REACHING,
+        "asks its surroundings": FIXED.format(seeded=SEEDED),
+        "asks for others": FIXED.format(seeded=SEEDED + 1),
+    }
+    for name, code in {**HOSTILE, **asking}.items():
         source = arena.solved["typer/__init__.py"].decode() + "\n" + code
         hostile[name] = with_file(solved, "typer/__init__.py", source.encode())
     with ThreadPoolExecutor(3) as pool:
@@ -137,6 +159,13 @@ def test_nothing_of_the_judges_is_within_reach_of_the_tests(
     verdicts: Mapping[str, Verdict],
 ) -> None:
     assert {"pytest", "evidence", "test_ids", "canaries"} <= passed(verdicts["reaches out"])
+
+
+def test_tests_run_with_one_hash_seed_time_zone_locale_and_number_of_workers(
+    verdicts: Mapping[str, Verdict],
+) -> None:
+    assert {"pytest", "evidence", "test_ids"} <= passed(verdicts["asks its surroundings"])
+    assert "test_ids" not in passed(verdicts["asks for others"])
 
 
 def test_a_solved_tree_passes_and_each_judging_says_the_same(
