@@ -14,7 +14,7 @@ from typing import IO
 from runner.errors import EnvironmentProblem, ModelFailure
 from runner.models.connection import PLACE_WAIT
 from runner.models.ollama_store import RESTART_WAIT_S, server_version
-from runner.sidecar.power import Ask, Watch
+from runner.sidecar.watch import Sampler, Watch
 from runner.types import JsonObject, Message, Model, Reply, ToolSpec
 
 _LOOK_S = 0.05
@@ -89,7 +89,7 @@ class LocalCalls:
         model: Model,
         host: str,
         places: Places,
-        power: Ask | None,
+        power: Sampler | None,
         began: Callable[[], None],
         wait: Callable[[float], bool],
     ) -> None:
@@ -109,6 +109,8 @@ class LocalCalls:
 
     def reply(self, system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
         """The model's reply or failure, its detail with `place_wait_s`, `watt_hours`, `gpu_s`.
+
+        The first counts the wait for a place and for the last word on power.
 
         A failure by which a server that died made itself known comes when the server is back,
         since nobody would answer who asks again at once.
@@ -142,5 +144,6 @@ class LocalCalls:
 
 
 def _told(waited_s: float, watch: Watch | None) -> JsonObject:
+    waited_s += watch.over_s if watch else 0.0
     waited: JsonObject = {PLACE_WAIT: round(waited_s, 6)} if waited_s else {}
     return {**waited, **(watch.spent() if watch else {})}

@@ -29,8 +29,8 @@ from runner.sidecar import container
 from runner.sidecar.container import Recipe, Sidecar
 from runner.sidecar.digests import Kind, check_digest
 from runner.sidecar.engine import image_digest, pull_image
-from runner.sidecar.power import Ask, power_source
 from runner.sidecar.seats import LocalSeat, check_able
+from runner.sidecar.watch import Sampler, power_source
 from runner.types import JsonObject
 
 NAME = "runner-ollama"
@@ -62,7 +62,7 @@ class Served:
     gpu: Literal["gpu", "cpu", "unknown"] = "unknown"
     why: str = ""
     warm: Mapping[str, JsonObject] = field(default_factory=dict)
-    power: Ask | None = None
+    power: Sampler | None = None
 
     def facts(self) -> JsonObject:
         """For a trial's manifest; JSON-able, without a name or password in the address."""
@@ -111,7 +111,7 @@ def serve_given(
     return Served("given", host, version, tuple(models), power=power)
 
 
-def _measuring(power: Ask | None, screen: Screen) -> Ask | None:
+def _measuring(power: Sampler | None, screen: Screen) -> Sampler | None:
     if power is None:
         screen.say(
             "no nvidia-smi answers beside the local model: GPU-seconds and watt-hours are not "

@@ -20,7 +20,7 @@ from runner.models.ollama_store import Pulled, await_server, load_model, model_f
 from runner.sandbox.engine import Engine, inspect_container
 from runner.sidecar import served
 from runner.sidecar.container import Sidecar, start
-from runner.sidecar.power import Draw, power_source
+from runner.sidecar.power import Draw
 from runner.sidecar.seats import LocalSeat
 from runner.sidecar.served import (
     STANDIN,
@@ -30,6 +30,7 @@ from runner.sidecar.served import (
     serve_standin,
     warmed,
 )
+from runner.sidecar.watch import Watch, power_source
 from runner.types import UserText
 
 pytestmark = pytest.mark.docker
@@ -292,9 +293,15 @@ def test_power_is_asked_inside_the_container_that_computes(
         with tarfile.open(fileobj=packed, mode="w") as tar:
             tar.add(PROGRAMS / "nvidia-smi", "nvidia-smi")
         engine.client.api.put_archive(there.name, "/usr/local/bin", packed.getvalue())
-        ask = power_source("http://gpu.example:11434", (engine, there.name))
-        assert ask is not None
-        assert ask() == Draw(150.0, 0.25)
+        source = power_source("http://gpu.example:11434", (engine, there.name))
+        assert source is not None
+        assert source.ask() == Draw(150.0, 0.25)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(20):
+            with Watch(source) as watch:
+                pass
+            assert watch.spent().keys() == {"gpu_s", "watt_hours"}
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 # ---- the whole of it, as a live trial finds or starts it ------------------------------------

@@ -16,6 +16,7 @@ from runner.recording.replay import unhurried
 from runner.scripted.server import ScriptedServer
 from runner.sidecar.calls import LocalCalls, Places
 from runner.sidecar.power import Ask, Draw
+from runner.sidecar.watch import Sampler
 from runner.types import Message, Reply, ToolSpec, UserText
 
 HOST = "http://127.0.0.1:11434"
@@ -55,7 +56,8 @@ def calls(
     wait: Callable[[float], bool] = patient,
     host: str = HOST,
 ) -> LocalCalls:
-    return LocalCalls(model, host, places, power, began, wait)
+    sampler = Sampler(power) if power else None
+    return LocalCalls(model, host, places, sampler, began, wait)
 
 
 def ask(model: LocalCalls) -> Reply:
@@ -139,6 +141,7 @@ def test_power_is_told_of_replies_and_of_failures(one: Places) -> None:
 
     detail = ask(calls(one, Played(), power)).detail
     assert {"watt_hours", "gpu_s"} <= set(detail)
+    assert PLACE_WAIT in detail  # for the last sample, after the reply had come
     with pytest.raises(ModelFailure) as caught:
         ask(calls(one, Played(refuse), power))
     assert {"watt_hours", "gpu_s", "attempts"} <= set(caught.value.detail)
