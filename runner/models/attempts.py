@@ -22,6 +22,7 @@ from runner.types import Reply
 BODY_CAP = 32 * 1024 * 1024  # bytes; the longest real reply is under 1 MB
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0  # of our own; one that is asked for may fill the call's deadline
+_BELIEVED = 10  # so often; who then still asks for a moment only is not asked without end
 SPREAD = 0.1  # what is added at most to a pause asked for, so that not all come back at once
 
 
@@ -104,20 +105,21 @@ class Attempts:
 
     def _paused(self, refused: Refused) -> bool:
         """Wait for the next attempt; False when there is none to be made."""
-        most = self._connection.max_retries
-        most = most if refused.most is None else min(most, refused.most)
+        bounds = (self._connection.max_retries, refused.most)
         pause_s = self._pause_s(refused.asked_s)
-        if self.count > most or pause_s >= self.left_s:
+        if any(most is not None and self.count > most for most in bounds):
+            return False
+        if pause_s >= self.left_s:
             return False
         asked = "" if refused.asked_s is None else f", asked to wait {refused.asked_s:.3g} s"
         self._connection.on_pause(pause_s, f"{refused.failure.kind}{asked}")
         return not self._connection.wait(pause_s)
 
     def _pause_s(self, asked_s: float | None) -> float:
-        if asked_s is not None:
+        if asked_s is not None and self.count < _BELIEVED:
             return asked_s * (1 + SPREAD * self._chance())
         longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self.count - 1, 10))
-        return longest * (1 + self._chance()) / 2
+        return max(asked_s or 0.0, longest * (1 + self._chance()) / 2)
 
     def _detail(self) -> dict[str, object]:
         return {

@@ -42,7 +42,7 @@ class Connection:
     ollama_host: str = "http://127.0.0.1:11434"
     timeout_s: float = 600.0
     deadline_s: float = 1200.0
-    max_retries: int = 10  # with pauses that double up to 30 s: some two minutes of patience
+    max_retries: int | None = None  # None: as many as fit into the deadline
     on_pause: Callable[[float, str], None] = _quiet
     wait: Callable[[float], bool] = _sleep
 

@@ -1,5 +1,6 @@
 """When a call is tried again: which pauses, told to whom, and what they count as."""
 
+import math
 import time
 from dataclasses import replace
 
@@ -17,8 +18,10 @@ from fault_calls import (
 )
 from fault_server import Act, FaultServer, answers
 
-from runner.errors import Stopped
-from runner.models.attempts import LONGEST_PAUSE_S, asked_pause_s
+from runner.errors import ModelFailure, Stopped
+from runner.models.attempts import LONGEST_PAUSE_S, Attempts, Refused, asked_pause_s
+from runner.models.connection import Connection
+from runner.types import Reply, Usage
 
 RATE, BUSY = "429 Too Many Requests", "529 Overloaded"
 DATE = "Mon, 23 Nov 2026 10:00:00 GMT"
@@ -71,6 +74,51 @@ def test_pauses_of_our_own_grow_to_a_bound_and_no_two_runs_are_alike(vendor: Ven
 
 def test_a_pause_that_does_not_fit_into_the_deadline_is_not_begun() -> None:
     assert pauses("anthropic", refuses(RATE, retry_after="9999")) == []
+
+
+@pytest.mark.parametrize("vendor", BOTH)
+def test_no_number_of_refusals_ends_a_call_before_its_deadline(vendor: Vendor) -> None:
+    acts = [refuses("503 Busy")] * 30 + [answers(good(vendor))]
+    with FaultServer(*acts) as server:
+        caller = Caller(server.url, vendor)
+        assert caller.call(replace(caller.connection(), max_retries=None)) is None
+    assert caller.settled[-1].detail["attempts"] == 31
+
+
+class Overloaded:
+    """A service that refuses until `until` on a clock that only pauses move."""
+
+    def __init__(self, until: float, asked_s: float | None = None) -> None:
+        self.now, self.until, self.asked_s = 0.0, until, asked_s
+        self.attempts = Attempts(Connection(wait=self.wait), clock=lambda: self.now)
+
+    def wait(self, seconds: float) -> bool:
+        self.now += seconds
+        return False
+
+    def __call__(self) -> Reply:
+        if self.now < self.until:
+            failure = ModelFailure("529", kind="overloaded_error", lost=False)
+            raise Refused(failure, self.asked_s)
+        return Reply("", (), Usage(1, 1), "end_turn", 0.0)
+
+
+def test_ten_minutes_of_overload_are_waited_out() -> None:
+    service = Overloaded(until=600.0)
+    reply = service.attempts.run(service)
+    assert 600.0 <= float(str(reply.detail["wait_s"])) <= 600.0 + LONGEST_PAUSE_S
+
+
+@pytest.mark.parametrize("asked_s", [None, 0.001, 3.0, 100.0])
+def test_what_never_gets_better_is_given_up_at_the_deadline_and_not_asked_all_the_time(
+    asked_s: float | None,
+) -> None:
+    service = Overloaded(until=math.inf, asked_s=asked_s)
+    with pytest.raises(ModelFailure, match="529"):
+        service.attempts.run(service)
+    longest = max(LONGEST_PAUSE_S, 1.1 * (asked_s or 0.0))
+    assert 1200.0 - longest <= service.now <= 1200.0
+    assert service.attempts.count <= 100
 
 
 def test_what_was_waited_for_is_no_model_time_and_on_record_by_name() -> None:
