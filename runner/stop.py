@@ -1,10 +1,21 @@
 """The word to stop: said once, heard by every trial before its next call and in every pause."""
 
+import signal
 import time
 from collections.abc import Callable
 from threading import Event
 
 _LOOK_S = 1.0  # how often a word said elsewhere is looked for
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Those that end the program at once; SIGHUP says that the terminal is gone.
+
+    Who started it with `nohup` wants it to outlive the terminal.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return (signal.SIGTERM,)
+    return (signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:

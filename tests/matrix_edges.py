@@ -178,6 +178,11 @@ def output_gone(how: str) -> None:
         os.dup2(out, standard)
 
 
+def no_hangup() -> None:
+    """As `nohup` starts a program."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 # ---- an end at a known point ------------------------------------------------------------
 
 

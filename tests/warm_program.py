@@ -54,6 +54,7 @@ def _become(request: dict[str, Any]) -> int:
     os.environ.clear()
     os.environ.update(request["env"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for edge in request["edges"]:
         name, *arguments = edge.split(":")
         getattr(matrix_edges, name)(*arguments)

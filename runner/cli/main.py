@@ -11,6 +11,7 @@ from typing import NoReturn, Protocol, cast
 from rich.console import Console
 
 from runner.errors import EXIT_INTERRUPTED, EXIT_USAGE, OperatorError
+from runner.stop import ending_signals
 
 # Each is a module of this package, loaded only when asked for: `runner image` must not wait
 # for the models' SDKs.
@@ -58,8 +59,9 @@ class Command(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the result is the process's exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # SIGTERM ends a trial as Ctrl-C does: containers removed, the record closed.
-    signal.signal(signal.SIGTERM, _interrupt)
+    # They end a trial as Ctrl-C does: containers removed, the record closed.
+    for number in ending_signals():
+        signal.signal(number, _interrupt)
     try:
         name = _command(given)
         command = cast(Command, importlib.import_module(f"runner.cli.{MODULES.get(name, name)}"))

@@ -33,6 +33,7 @@ from runner.matrix.session import Money, begin, finish
 from runner.matrix.upkeep import Upkeep
 from runner.sandbox.reaper import remove_own
 from runner.slots import Slots
+from runner.stop import ending_signals
 from runner.types import JsonObject
 
 OPENING_S = 10.0  # what is half open at a sudden end is waited for so long
@@ -174,19 +175,22 @@ def remove_all(there: Benches) -> None:
 
 @contextmanager
 def stop_signals(outcomes: "SimpleQueue[Outcome | StopAsked]") -> Iterator[None]:
-    """A first Ctrl-C is a wish told to the driver; a second, or SIGTERM, interrupts at once."""
-    asked = False
+    """A first Ctrl-C is a wish told to the driver; a second, or SIGTERM, interrupts at once.
+
+    So does SIGHUP, unless it is ignored.
+    """
+    asked, at_once = False, ending_signals()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         nonlocal asked
-        if asked or number == signal.SIGTERM:
+        if asked or number in at_once:
             # Told as well as raised: what is raised in a callback of C code is lost.
             outcomes.put(StopAsked("stopped at once", at_once=True))
             raise KeyboardInterrupt
         asked = True
         outcomes.put(StopAsked("interrupted: calls in flight are finished, no more are sent"))
 
-    before = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, *at_once)}
     try:
         yield
     finally:

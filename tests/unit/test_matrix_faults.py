@@ -94,8 +94,10 @@ def test_one_interrupt_lets_the_calls_in_flight_finish(warm: Warm, tmp_path: Pat
     goes_on(warm, tmp_path, *slow)
 
 
-@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
-def test_two_interrupts_or_a_sigterm_stop_it_now(
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGHUP,)]
+)
+def test_two_interrupts_a_sigterm_or_a_lost_terminal_stop_it_now(
     warm: Warm, tmp_path: Path, signals: tuple[int, ...]
 ) -> None:
     slow = (*TWO, "scripted:oracle?latency=20")
@@ -116,6 +118,14 @@ def test_two_interrupts_or_a_sigterm_stop_it_now(
     assert not settled(tmp_path)
     unsettled = sum(e.usd for e in events_of(tmp_path) if isinstance(e, CallReserved))
     assert record_of(tmp_path).spent_usd == {"D": pytest.approx(unsettled)}
+
+
+def test_who_wants_it_to_outlive_the_terminal_gets_that(warm: Warm, tmp_path: Path) -> None:
+    slow = (*TWO, "scripted:oracle?latency=0.2")
+    command = warm.start(tmp_path, *slow, edges=("no_hangup",))
+    until(lambda: seen(tmp_path, "CallReserved", 2), command)
+    command.send(signal.SIGHUP)
+    assert command.wait() == 0, command.said
 
 
 # ---- others are there -------------------------------------------------------------------
@@ -346,7 +356,8 @@ CASES = (
     ("sigkill", test_killed_at_any_point_it_loses_nothing_that_was_acknowledged),
     ("sigkill-in-call", test_money_of_a_call_that_a_kill_cut_off_counts_as_spent),
     ("sigint", test_one_interrupt_lets_the_calls_in_flight_finish),
-    ("stop-now", test_two_interrupts_or_a_sigterm_stop_it_now),
+    ("stop-now", test_two_interrupts_a_sigterm_or_a_lost_terminal_stop_it_now),
+    ("nohup", test_who_wants_it_to_outlive_the_terminal_gets_that),
     ("two-runners", test_a_second_runner_of_the_run_is_refused_and_another_run_is_not),
     ("database-held", test_a_database_that_somebody_holds_does_not_hold_up_the_run),
     ("database-deleted", test_a_database_deleted_in_mid_run_is_made_anew),
