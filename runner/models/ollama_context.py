@@ -10,9 +10,11 @@ from runner.errors import ModelFailure
 from runner.models.answer import as_json
 from runner.types import Message, Reply, ToolResult, ToolSpec, UserText
 
-# No text we send has fewer bytes to a token over a whole message: English has 4, code 3.
-BYTES_PER_TOKEN = 2.0
+# A token of a byte-level BPE, which this family of models has, is a byte at least. Text has 3 or
+# 4 to a token, but digits one each, and random bytes little more.
+BYTES_PER_TOKEN = 1.0
 FRAME_TOKENS = 16  # around each message and each tool
+TEMPLATE_TOKENS = 1_000  # what a model's template says of its own before all others
 
 
 def check_fits(
@@ -34,14 +36,15 @@ def check_fits(
 
 
 def estimate(system: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
-    """Tokens of a prompt: the server's own last count, and an upper estimate of what is new."""
+    """Tokens of a prompt at most: the server's own last count, and the bytes of what is new."""
     new: list[str] = []
     for message in reversed(messages):
         if isinstance(message, Reply) and message.usage.input_tokens:
-            return message.usage.input_tokens + message.usage.output_tokens + _tokens(new)
+            written = message.usage.output_tokens or _tokens([_text(message)])
+            return message.usage.input_tokens + written + _tokens(new)
         new.append(_text(message))
     offered = [f"{tool.name}{tool.description}{tool.parameters}" for tool in tools]
-    return _tokens([system, *offered, *new])
+    return TEMPLATE_TOKENS + _tokens([system, *offered, *new])
 
 
 def _tokens(texts: Sequence[str]) -> int:
@@ -52,11 +55,15 @@ def _tokens(texts: Sequence[str]) -> int:
 def _text(message: Message) -> str:
     if isinstance(message, UserText | ToolResult):
         return message.text
-    return f"{message.text}{[dict(call.arguments) for call in message.calls]}"
+    # What is echoed holds the thoughts too.
+    return str(message.raw or f"{message.text}{[dict(call.arguments) for call in message.calls]}")
 
 
 def check_whole(messages: Sequence[Message], reply: Reply, num_ctx: int) -> None:
     """Refuse a reply whose counts say that something was cut.
+
+    A count the server did not send proves nothing; `check_fits` has bounded the prompt all the
+    same.
 
     Raises:
         ModelFailure: kind `truncated`: the prompt got shorter while the conversation grew, or
@@ -65,9 +72,9 @@ def check_whole(messages: Sequence[Message], reply: Reply, num_ctx: int) -> None
     read, written = reply.usage.input_tokens, reply.usage.output_tokens
     if read + written > num_ctx:
         raise _cut(f"{read} tokens read and {written} written are more than num_ctx, {num_ctx}")
-    last = next((each for each in reversed(messages) if isinstance(each, Reply)), None)
-    before = last.usage.input_tokens if last else 0
-    if read and read < before and not _thinking_left_out(messages):
+    told = "prompt_eval_count" not in _missing(reply)
+    before = max((each.usage.input_tokens for each in _kept(messages)), default=0)
+    if told and read < before:
         raise _cut(f"the prompt took {before} tokens, then {read}, while the conversation grew")
 
 
@@ -75,13 +82,23 @@ def _cut(why: str) -> ModelFailure:
     return ModelFailure(f"the server cut the prompt: {why}", kind="truncated")
 
 
-def _thinking_left_out(messages: Sequence[Message]) -> bool:
-    """Whether the model's template may leave out thoughts from before a new word of the user."""
-    thought = any(
-        isinstance(each, Reply) and isinstance(each.raw, Mapping) and each.raw.get("thinking")
-        for each in messages
-    )
-    return thought and isinstance(messages[-1], UserText)
+def _missing(reply: Reply) -> Sequence[object]:
+    named = reply.detail.get("usage_missing")
+    return named if isinstance(named, list) else ()
+
+
+def _kept(messages: Sequence[Message]) -> Sequence[Reply]:
+    """The replies whose prompts are all in the next one.
+
+    A model's template may leave out thoughts from before a new word of the user's, so where there
+    are any, a prompt from before that word proves nothing.
+    """
+    replies = [each for each in messages if isinstance(each, Reply)]
+    if not any(isinstance(each.raw, Mapping) and each.raw.get("thinking") for each in replies):
+        return replies
+    words = (place for place, each in enumerate(messages) if isinstance(each, UserText))
+    last = max(words, default=0)
+    return [each for each in messages[last:] if isinstance(each, Reply)]
 
 
 def loaded(body: bytes, model: str) -> Mapping[str, object]:

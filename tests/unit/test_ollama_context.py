@@ -8,6 +8,7 @@ from ollama_calls import ask, failure, local, script
 from wire_samples import BASH, Canned, chat, http
 
 from runner.errors import ModelFailure
+from runner.models.ollama_context import estimate
 from runner.scripted.server import ScriptedServer
 from runner.types import Message, Reply, ToolResult, Usage, UserText
 
@@ -33,6 +34,29 @@ def test_a_prompt_that_may_not_fit_is_not_sent(scripted: ScriptedServer) -> None
     assert (error.kind, error.lost) == ("context_length", False)
     assert "num_ctx is 8192" in str(error)
     assert len(scripted.requests) == seen
+
+
+def test_a_prompt_of_digits_each_of_which_is_a_token_is_not_sent(scripted: ScriptedServer) -> None:
+    seen = len(scripted.requests)
+    error = failure(script(scripted, "nop"), messages=[UserText("7" * 9_000)])
+    assert error.kind == "context_length"
+    assert len(scripted.requests) == seen
+    assert estimate("", [UserText("7" * 9_000)], ()) >= 9_000
+
+
+@pytest.mark.parametrize(
+    "text", ["\U0001f600" * 100, "\u4e2d" * 100, "e\u0301" * 100, "\x00" * 100]
+)
+def test_no_text_has_more_tokens_than_bytes(text: str) -> None:
+    assert estimate("", [UserText(text)], ()) >= len(text.encode())
+
+
+def test_a_reply_without_a_count_is_bounded_by_all_that_is_echoed_of_it() -> None:
+    thought = {"role": "assistant", "content": "", "thinking": "7" * 5_000}
+    silent = Reply("", (), Usage(), "tool_use", 0.1, raw=thought)
+    assert estimate("", [UserText("go"), silent, TALK], ()) >= 5_000
+    half = Reply("", (), Usage(100, 0), "tool_use", 0.1, raw=thought)
+    assert estimate("", [UserText("go"), half, TALK], ()) >= 5_100
 
 
 def test_what_the_server_counted_is_not_estimated_anew(scripted: ScriptedServer) -> None:
@@ -62,6 +86,38 @@ def test_a_prompt_that_got_shorter_was_cut() -> None:
         error = failure(canned.url, messages=[UserText("go"), before(500), TALK])
     assert error.kind == "truncated"
     assert "took 500 tokens, then 400" in str(error)
+
+
+@pytest.mark.parametrize("missing", [None, ...])
+def test_a_prompt_that_got_shorter_was_cut_though_a_count_between_is_missing(
+    missing: object,
+) -> None:
+    talk = [UserText("go"), before(500), TALK, before(0), TALK]
+    with Canned(http(chat(prompt_eval_count=400))) as canned:
+        assert failure(canned.url, messages=talk).kind == "truncated"
+    with Canned(http(chat(prompt_eval_count=missing)), http({})) as canned:
+        assert ask(canned.url, talk).detail["usage_missing"] == ["prompt_eval_count"]
+
+
+def test_a_prompt_that_grew_again_after_a_cut_is_held_to_the_largest() -> None:
+    talk = [UserText("go"), before(500), TALK, before(300), TALK]
+    with Canned(http(chat(prompt_eval_count=400))) as canned:
+        assert "took 500 tokens, then 400" in str(failure(canned.url, messages=talk))
+
+
+def test_a_prompt_of_no_tokens_was_cut_to_nothing() -> None:
+    with Canned(http(chat(prompt_eval_count=0))) as canned:
+        assert failure(canned.url, messages=[UserText("go"), before(5), TALK]).kind == "truncated"
+
+
+def test_after_thoughts_were_left_out_prompts_are_held_to_those_since() -> None:
+    thought = {"thinking": "hm"}
+    talk = [UserText("go"), before(500, thought), UserText("Your reply was empty.")]
+    talk += [before(400, thought), TALK]
+    with Canned(http(chat(prompt_eval_count=410)), http({})) as canned:
+        assert ask(canned.url, talk).usage.input_tokens == 410
+    with Canned(http(chat(prompt_eval_count=390))) as canned:
+        assert failure(canned.url, messages=talk).kind == "truncated"
 
 
 def test_thoughts_that_a_template_leaves_out_are_no_cut() -> None:
