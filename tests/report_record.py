@@ -1,7 +1,10 @@
 """A small record on disk for reports, with text in it that must never run, and its report."""
 
 import argparse
+import base64
+import gzip
 import io
+import json
 import tarfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from analysis.report.changes import UNKNOWN_START
 from analysis.report.rows import Question, Record, read_record
 from runner.cli import report
 from runner.config.rates import load_cards
@@ -165,6 +169,28 @@ def printed(*options: str) -> str:
     screen_file = screen.file
     assert isinstance(screen_file, io.StringIO)
     return screen_file.getvalue()
+
+
+def records_in(page: str) -> dict[str, str]:
+    """The records that a page holds, as HTML, by trial."""
+    found = page.split('id="details">')[1].split("</script>")[0]
+    return {
+        name: gzip.decompress(base64.b64decode(packed)).decode()
+        for name, packed in json.loads(found).items()
+    }
+
+
+def shows_a_simulated_trial_of_t3(page: str) -> None:
+    """It has its mark, and of a solved trial the whole transcript and a diff a file."""
+    assert "<title>SIMULATED: " in page
+    record = next(text for text in records_in(page).values() if "every check passed" in text)
+    files = record.split('<section class="file">')[1:]
+    names = {file.split("<h4>")[1].split(" ")[0] for file in files}
+    assert names >= {"typer/__init__.py", "typer/_version_banner.py"}
+    assert all("<ins>+" in file for file in files)
+    assert UNKNOWN_START not in record
+    assert record.count('class="said returned"') > 3
+    assert "There is no transcript" not in record
 
 
 def record_of(folder: Path, *trials: list[Event]) -> Record:

@@ -18,6 +18,7 @@ from commandline import runner, start
 from docker.errors import APIError
 from engine_proxy import EngineProxy
 from fast_image import TASKS, ensure_fast_images
+from report_record import shows_a_simulated_trial_of_t3
 from run_record import acknowledged, ended, events_of, faults_in, journal_of, record_of
 from run_steps import goes_on, seen, until
 from warm import Command, Warm
@@ -240,6 +241,10 @@ def test_a_real_cell_killed_in_mid_trial_ends_solved_and_can_be_asked_about_mean
     assert len(record_of(tmp_path).attempts) == 2
     assert journal_of(tmp_path).read_bytes().startswith(before)
     assert containers(engine, tmp_path) == []
+    made = runner(tmp_path, "report")
+    assert made.returncode == 0, made.stderr
+    assert "SIMULATED" in made.stdout
+    shows_a_simulated_trial_of_t3((tmp_path / "report.html").read_text())
 
 
 CASES = (
