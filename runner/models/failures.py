@@ -45,6 +45,7 @@ RULES: Mapping[str, Rule] = {
     # It left, and no whole answer came.
     "connection_lost": Rule(lost=True, sent_again=True),
     "timeout": Rule(lost=True, sent_again=True),
+    "silent": Rule(lost=True),  # a local model that writes for so long does so once more
     "deadline": Rule(lost=True),  # it would take as long once more
     "malformed_reply": Rule(lost=True),  # what talks nonsense talks it again, at full price
     "truncated": Rule(lost=True),  # a reply to another prompt than the one that was sent

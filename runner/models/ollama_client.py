@@ -157,7 +157,7 @@ def translated(
         said = f"no Ollama answers at {shown_address(host)}"
         return Refused(ModelFailure(said, kind="connection", lost=False))
     if isinstance(error, httpx.TimeoutException):
-        return ModelFailure(f"{where} was silent for {silence_s:.3g} s", kind="timeout")
+        return ModelFailure(f"{where} was silent for {silence_s:.3g} s", kind="silent")
     if isinstance(error, httpx.DecodingError):
         return malformed(str(error))
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):

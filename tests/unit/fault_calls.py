@@ -22,6 +22,7 @@ from runner.types import Message, Usage, UserText
 Vendor = Literal["anthropic", "ollama"]
 BOTH: tuple[Vendor, ...] = ("anthropic", "ollama")
 CLAUDE: tuple[Vendor, ...] = ("anthropic",)
+LOCAL: tuple[Vendor, ...] = ("ollama",)
 NAMES = {"anthropic": "claude-haiku-4-5", "ollama": "qwen3.5:9b"}
 CARD = RateCard(
     id="test",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
-from fault_calls import BOTH, CLAUDE, FOREVER, PLAIN, WORST, Caller, Vendor, good, refuses
+from fault_calls import BOTH, CLAUDE, FOREVER, LOCAL, PLAIN, WORST, Caller, Vendor, good, refuses
 from fault_server import (
     Act,
     FaultServer,
@@ -124,8 +124,10 @@ CASES: tuple[Case, ...] = (
     Case("half-a-body", lambda reply: (half(reply),), "connection_lost", 1, EACH_TIME),
     Case("half-a-body-once", lambda reply: (half(reply), answers(reply)), None, 1,
          ("reserve", "usage")),
-    Case("hang", always(hangs), "timeout", 1, EACH_TIME, timeout_s=0.1),
-    Case("hang-once", once(hangs), None, 1, ("reserve", "usage"), timeout_s=0.3),
+    Case("hang", always(hangs), "timeout", 1, EACH_TIME, CLAUDE, timeout_s=0.1),
+    Case("hang-once", once(hangs), None, 1, ("reserve", "usage"), CLAUDE, timeout_s=0.3),
+    Case("hang-local", always(hangs), "silent", 1, RESERVE, LOCAL, timeout_s=0.1),
+    Case("hang-local-once", once(hangs), "silent", 1, RESERVE, LOCAL, timeout_s=0.3),
     Case("drip", always(drips), "deadline", 1, RESERVE, deadline_s=0.2),
     Case("flood", always(floods), "malformed_reply", 1, RESERVE),
     Case("overload-then-reset", lambda reply: (refuses(BUSY), resets, answers(reply)), None, 1,

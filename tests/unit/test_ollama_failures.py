@@ -5,6 +5,7 @@ from ollama_calls import ask, failure, script
 from wire_samples import Canned, chat, free_port_url, http
 
 from runner.errors import ModelFailure, UsageError
+from runner.models.failures import sent_again
 from runner.scripted.server import ScriptedServer
 
 
@@ -50,8 +51,11 @@ def test_a_broken_answer_is_a_model_failure(
     assert failure(script(scripted, f"nop?fault={fault}@1")).kind == kind
 
 
-def test_a_silent_server_is_a_timeout(scripted: ScriptedServer) -> None:
-    assert failure(script(scripted, "nop?fault=hang@*"), timeout_s=0.2).kind == "timeout"
+def test_a_silent_server_is_named_and_not_asked_again(scripted: ScriptedServer) -> None:
+    """It computes until it is hung up on: a second and third time would be as long."""
+    error = failure(script(scripted, "nop?fault=hang@*"), timeout_s=0.2)
+    assert (error.kind, error.lost) == ("silent", True)
+    assert not sent_again(error.kind)
 
 
 def test_nobody_listening_is_told_with_the_address() -> None:
