@@ -2,7 +2,7 @@
 
 Dask places attempts and brings results back; it is trusted with nothing else. An attempt runs
 once because its worker claims it first (see `runner.cluster.claims`), and is counted once
-because only the thread that takes its flight out of `_flights` may put it on record.
+because only the thread that takes its flight out of `Flights` may put it on record.
 """
 
 import threading
@@ -10,14 +10,14 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from distributed import Future
 
 from runner.cluster.connection import ClusterSettings, Connection, NotBack
 from runner.cluster.facts import plain, versions
+from runner.cluster.flights import Flight, Flights
 from runner.cluster.keeper import TOPIC
 from runner.cluster.settle import (
     RecordAll,
@@ -36,18 +36,9 @@ from runner.matrix.engine import Attempt, Broken, Capacity, Done, Need, Outcome,
 
 _COLLECTORS = 4  # so that one worker that does not hand out its result holds up nobody
 _CAPACITY_AGE_S = 1.0
-_LOOK_S = 0.5  # how often deadlines are looked at
+_LOOK_S = 0.5  # how often deadlines are looked at, and a stop told again that was not heard
 
 Watch = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class _Flight:
-    """An attempt handed out; without a `future` the scheduler never got it."""
-
-    attempt: Attempt
-    future: "Future[bytes] | None"
-    deadline: float
 
 
 class DaskEngine:
@@ -78,8 +69,9 @@ class DaskEngine:
         self._watch = watch
         self._outcomes: SimpleQueue[Outcome | StopAsked] = SimpleQueue()
         self._signals: SimpleQueue[tuple[str, str | None] | None] = SimpleQueue()
-        self._flights: dict[str, _Flight] = {}
-        self._mutex = threading.Lock()
+        self._flights = Flights()
+        self._untold: str | None = None  # why all is to stop, until the scheduler has heard it
+        self._closed = threading.Event()
         self._line = Connection(address, uuid.uuid4().hex, self._settings)
         try:
             self._room = (time.monotonic(), self._line.await_workers())
@@ -90,6 +82,7 @@ class DaskEngine:
             self._line.client.subscribe_topic(TOPIC, self._saw)
         for number in range(_COLLECTORS):
             threading.Thread(target=self._collect, name=f"collect-{number}", daemon=True).start()
+        threading.Thread(target=self._look_around, name="look-around", daemon=True).start()
 
     @property
     def outcomes(self) -> "SimpleQueue[Outcome | StopAsked]":
@@ -118,26 +111,23 @@ class DaskEngine:
         trial_id = attempt.trial_id
         deadline = time.monotonic() + self._settings.deadline_s
         future = self._hand_out(attempt, need) if self._line.up else None
-        with self._mutex:
-            self._flights[trial_id] = _Flight(attempt, future, deadline)
+        self._flights.add(Flight(attempt, future, deadline))
         if future is None:
             self._signals.put((trial_id, None))
         else:
             future.add_done_callback(lambda _: self._signals.put((trial_id, None)))
 
     def request_stop(self, reason: str) -> None:
-        """See `TrialEngine`: workers hear of it within `renew_s`; what waits does not begin."""
-        try:
-            begun_ids = set(self._line.ask("stop", reason=reason))
-        except (OSError, TimeoutError):
-            return  # then every attempt comes back as lost
-        with self._mutex:
-            waiting = self._flights.keys() - begun_ids
-        for trial_id in waiting:
-            self._signals.put((trial_id, reason))
+        """See `TrialEngine`: workers hear of it within `renew_s`; what waits does not begin.
+
+        When the scheduler does not answer, it is told again until it does.
+        """
+        self._untold = reason
+        self._tell_to_stop()
 
     def close(self) -> None:
         """See `TrialEngine`: with this driver gone, workers stop their trials within `renew_s`."""
+        self._closed.set()
         for _ in range(_COLLECTORS):
             self._signals.put(None)
         self._line.client.close()
@@ -164,39 +154,43 @@ class DaskEngine:
 
     def _collect(self) -> None:
         """Take in what is back, one attempt at a time; several threads do this."""
-        while True:
-            try:
-                signal = self._signals.get(timeout=_LOOK_S)
-            except Empty:
-                self._look_at_deadlines()
-                continue
-            if signal is None:
-                return
+        while (signal := self._signals.get()) is not None:
             trial_id, stop = signal
-            with self._mutex:
-                flight = self._flights.pop(trial_id, None)
+            flight = self._flights.take(trial_id)
             if flight is None:
                 continue  # it was given up before: whatever came is dropped
             become = partial(self._stopped, reason=stop) if stop else self._outcome
             self._tell(flight, partial(become, flight))
 
-    def _look_at_deadlines(self) -> None:
-        now = time.monotonic()
-        with self._mutex:
-            late = [i for i, flight in self._flights.items() if flight.deadline < now]
-            flights = [self._flights.pop(trial_id) for trial_id in late]
+    def _look_around(self) -> None:
+        """What goes by the clock, in a thread of its own: no stream of results may delay it."""
         reason = f"not back after {self._settings.deadline_s:g} s"
-        for flight in flights:
-            self._tell(flight, partial(self._missing, flight, reason))
+        while not self._closed.wait(_LOOK_S):
+            self._tell_to_stop()
+            for flight in self._flights.take_late():
+                self._tell(flight, partial(self._missing, flight, reason))
 
-    def _tell(self, flight: _Flight, find: Callable[[], Outcome]) -> None:
+    def _tell_to_stop(self) -> None:
+        """Tell the scheduler why all is to stop, unless it knows; what had not begun is back."""
+        reason = self._untold
+        if reason is None:
+            return
+        try:
+            begun_ids = set(self._line.ask("stop", reason=reason))
+        except (OSError, TimeoutError):
+            return  # slow, or gone: then every attempt comes back as lost
+        self._untold = None
+        for trial_id in self._flights.ids() - begun_ids:
+            self._signals.put((trial_id, reason))
+
+    def _tell(self, flight: Flight, find: Callable[[], Outcome]) -> None:
         try:
             outcome = find()
         except BaseException as error:  # a thread has nobody else to tell
             outcome = Broken(flight.attempt, error)
         self._outcomes.put(outcome)
 
-    def _outcome(self, flight: _Flight) -> Outcome:
+    def _outcome(self, flight: Flight) -> Outcome:
         """What became of an attempt that Dask is done with; all of it is on record after this."""
         attempt = flight.attempt
         try:
@@ -215,7 +209,7 @@ class DaskEngine:
         return was_lost(self._run, self._record, attempt, f"its result is lost: {answer.reason}")
 
     def _missing(
-        self, flight: _Flight, reason: str, problem: EnvironmentProblem | None = None
+        self, flight: Flight, reason: str, problem: EnvironmentProblem | None = None
     ) -> Outcome:
         """Give an attempt up; it is free of charge only when no worker ever claimed it."""
         attempt = flight.attempt
@@ -231,7 +225,7 @@ class DaskEngine:
         except (OSError, TimeoutError):
             return True
 
-    def _stopped(self, flight: _Flight, reason: str) -> Outcome:
+    def _stopped(self, flight: Flight, reason: str) -> Outcome:
         attempt = flight.attempt
         ended = never_began(self._run, self._record, attempt, reason, "Stopped")
         return Done(attempt, ended, 0.0)

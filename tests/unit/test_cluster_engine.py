@@ -3,7 +3,8 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -232,6 +233,26 @@ def test_an_attempt_that_is_not_back_in_time_is_lost_and_told_to_stop(
         assert sorted(ends_on_record(journey)) == ["r1-A-T3-0-1", "r1-A-T3-1-1"]
 
 
+def test_a_deadline_holds_however_much_comes_back_meanwhile(place: Place, tmp_path: Path) -> None:
+    place.start_worker()
+    over = threading.Event()
+    with trip(place, tmp_path / "run", settings=replace(QUICK, deadline_s=3.0)) as journey:
+
+        def stream() -> None:
+            while not over.wait(0.001):  # as a rush of results: nobody ever finds nothing to do
+                for _ in range(8):
+                    journey.engine._signals.put(("of no flight", None))
+
+        streaming = threading.Thread(target=stream)
+        streaming.start()
+        try:
+            journey.submit(0)
+            assert isinstance(journey.outcomes(1)[0], Lost)
+        finally:
+            over.set()
+            streaming.join()
+
+
 def test_with_the_scheduler_all_is_lost_and_the_run_has_to_pause(
     place: Place, tmp_path: Path
 ) -> None:
@@ -274,6 +295,27 @@ def test_a_stop_lets_calls_finish_and_keeps_what_waits_from_beginning(
         journey.engine.close()  # as when the driver dies
         until(lambda: journey.diary("ended"))
         assert journey.diary("ended")[0][2] == "its driver is gone"
+
+
+def test_a_stop_that_was_not_heard_is_told_again(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.start_worker("trial=1")
+    with trip(place, tmp_path / "run") as journey:
+        journey.submit(0, 1)
+        processes(journey, busy=1)
+        client = journey.engine._line.client
+        answered = client.sync
+
+        def busy_once(call: Callable[..., object], **said: object) -> object:
+            monkeypatch.setattr(client, "sync", answered)
+            raise TimeoutError
+
+        monkeypatch.setattr(client, "sync", busy_once)
+        journey.engine.request_stop("the operator asked")
+        outcomes = journey.outcomes(2)
+        assert all(isinstance(o, Done) and o.ended.status == "infra" for o in outcomes.values())
+        assert [reason for _, _, reason in journey.diary("ended")] == ["the operator asked"]
 
 
 def test_a_worker_told_to_end_ends_its_trial_which_is_lost_and_not_moved(
