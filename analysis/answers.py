@@ -3,12 +3,14 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from analysis.cheapest import Cheapest, alike, cheapest, unpriced_arms, untold
 from analysis.stats.comparison import ALPHA, Comparison
 from analysis.stats.estimates import FEWEST, HONEST, Estimate
 from analysis.stats.power import Plan
 from analysis.stats.summary import Answers, CellAnswer, Rank, Ratio, TaskAnswer
 
-SAME = 1.2  # a ratio of costs that surely lies within this factor of 1 decides nothing
+NOTHING = "nothing to compare it with"
+KNOWN = " of the arms whose cost is known"
 
 
 def money(usd: float) -> str:
@@ -35,26 +37,36 @@ def interval(estimate: Estimate, digits: str = "") -> str:
 
 def headline(task: TaskAnswer) -> str:
     """The decisive sentence of a task."""
-    best = task.ranking[0]
     solved = sum(cell.solved for cell in task.cells)
     if not sum(cell.trials for cell in task.cells):
         return f"On {task.task} there is no result yet."
     if not solved:
         return f"On {task.task} no arm solved the task: {_attempts(task)}."
-    if best.usd_per_solved.value is None:
-        cost = f"the cost per solved task is not known ({best.usd_per_solved.note})"
-        return f"On {task.task} {cost}; {_attempts(task)}."
-    cell = task.cell(best.arm)
-    price = f"${money(best.usd_per_solved.value)}{interval(best.usd_per_solved)}"
-    if len(task.cells) == 1:
-        return f"On {task.task}, {best.arm} costs {price} per solved task; {_failures(cell)}."
-    rivals = [found.over for found in task.ratios if found.under == best.arm and untold(found)]
-    doubt = f"; n too small to tell it from {listed(rivals)}" if rivals else ""
-    sofar = " so far" if rivals else ""
+    found = cheapest(task)
+    if found is None:
+        note = task.cell(unpriced_arms(task)[0]).usd_per_solved.note
+        return f"On {task.task} the cost per solved task is not known ({note}); {_attempts(task)}."
+    cell = task.cell(found.arm)
+    price = f"${money(cell.usd_per_solved.value or 0.0)}{interval(cell.usd_per_solved)}"
+    if found.alone:
+        rest = "" if len(task.cells) == 1 else f"; no other arm {found.alone}: {NOTHING}"
+        said = f"On {task.task}, {found.arm} costs {price} per solved task; {_failures(cell)}"
+        return f"{said}{rest}."
+    sofar = " so far" if found.sofar else ""
     return (
-        f"On {task.task}, {best.arm} is cheapest per solved task{sofar}: {price}; "
-        f"{_failures(cell)}{doubt}."
+        f"On {task.task}, {found.arm} is cheapest per solved task{sofar}{_known(task)}: {price}; "
+        f"{_failures(cell)}{_doubts(found)}."
     )
+
+
+def _known(task: TaskAnswer) -> str:
+    return KNOWN if unpriced_arms(task) else ""
+
+
+def _doubts(found: Cheapest) -> str:
+    rivals = f"; n too small to tell it from {listed(found.untold)}" if found.untold else ""
+    cost = f"; cost of {listed(found.unpriced, 'and')} not known" if found.unpriced else ""
+    return rivals + cost
 
 
 def sentences(task: TaskAnswer) -> tuple[str, ...]:
@@ -68,7 +80,7 @@ def sentences(task: TaskAnswer) -> tuple[str, ...]:
         *_left_out(task),
     ]
     if len(task.cells) == 1:
-        said.append(f"Only {task.cells[0].arm} was run on {task.task}: nothing to compare it with.")
+        said.append(f"Only {task.cells[0].arm} was run on {task.task}: {NOTHING}.")
     return tuple(said)
 
 
@@ -111,30 +123,16 @@ def _next(task: TaskAnswer) -> list[str]:
     said = f"Next is {second.arm} at ${money(value)}{interval(second.usd_per_solved)}"
     if found is not None and found.ratio.value is not None:
         said += f", {found.ratio.value:.1f} times as much{interval(found.ratio, '.1f')}"
-    return [f"{said}; {_failures(task.cell(second.arm))}.", *_share(best)]
+    return [f"{said}; {_failures(task.cell(second.arm))}.", *_share(best, _known(task))]
 
 
-def _share(best: Rank) -> list[str]:
+def _share(best: Rank, known: str) -> list[str]:
     if best.cheapest is None:
         return []
     if best.cheapest == 1:
-        return [f"{best.arm} stays the cheapest in every resample."]
+        return [f"{best.arm} stays the cheapest{known} in every resample."]
     share = math.floor(best.cheapest * 1000) / 10
-    return [f"{best.arm} stays the cheapest in {share:g}% of resamples."]
-
-
-def untold(found: Ratio) -> bool:
-    """Whether too few trials are the reason that this ratio decides nothing.
-
-    Nothing can be divided by an arm that costs nothing; it is cheaper without a test.
-    """
-    return found.ratio.value is not None and not found.settled and not alike(found)
-
-
-def alike(found: Ratio) -> bool:
-    """Whether two arms surely cost about the same."""
-    low, high = found.ratio.low, found.ratio.high
-    return low is not None and high is not None and low > 1 / SAME and high < SAME
+    return [f"{best.arm} stays the cheapest{known} in {share:g}% of resamples."]
 
 
 def _pairs(task: TaskAnswer) -> list[str]:

@@ -1,8 +1,9 @@
 """The first screen: which arm to use, how sure that is, how safe, and why, a sentence each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from analysis.answers import alike, listed, untold
+from analysis.answers import KNOWN, listed
+from analysis.cheapest import Cheapest, cheapest, unpriced_arms
 from analysis.report.parts import Section
 from analysis.report.rows import Trial
 from analysis.stats.estimates import HONEST
@@ -29,54 +30,87 @@ def verdict(answers: Answers, arms: Lines = (), why: Section | None = None) -> L
 
 def use(tasks: Sequence[TaskAnswer], models: Mapping[str, str]) -> str:
     """Which arm is the cheapest per solved task, over all tasks."""
-    best = cheapest(tasks)
-    if not best:
+    found = best(tasks)
+    if not found:
         return "no arm has a cost per solved task yet."
-    if all(len(task.cells) == 1 for task in tasks):
-        return f"only {listed(sorted(set(best.values())), 'and')} was run: nothing to compare with."
-    arms: dict[str, list[str]] = {}
-    for task, arm in best.items():
-        arms.setdefault(arm, []).append(task)
-    sofar = (
-        "so far "
-        if any(rivals(task, best[task.task]) for task in tasks if task.task in best)
-        else ""
-    )
-    if len(arms) == 1:
-        (arm,) = arms
+    if all(each.alone for each in found) and not dark(tasks):
+        arms = listed(sorted({each.arm for each in found}), "and")
+        return f"only {arms} {alone(found)}: nothing to compare with."
+    where: dict[str, list[str]] = {}
+    for each in found:
+        where.setdefault(each.arm, []).append(each.task)
+    sofar = "so far " if any(each.sofar for each in found) else ""
+    known = KNOWN if any(each.unpriced for each in found) else ""
+    if len(where) == 1:
+        ((arm, names),) = where.items()
         what = f" ({models[arm]})" if arm in models else ""
-        where = listed(arms[arm], "and")
-        return f"{arm}{what}, {sofar}the cheapest per solved task on {where}."
-    which = ", ".join(f"{arm} on {listed(names, 'and')}" for arm, names in arms.items())
-    return f"{which}; {sofar}no arm is the cheapest per solved task everywhere."
+        return f"{arm}{what}, {sofar}the cheapest per solved task on {listed(names, 'and')}{known}."
+    which = ", ".join(f"{arm} on {listed(names, 'and')}" for arm, names in where.items())
+    return f"{which}; {sofar}no arm{known} is the cheapest per solved task everywhere."
 
 
-def rivals(task: TaskAnswer, best: str) -> list[str]:
-    """The arms that too few trials keep from being told apart from the cheapest."""
-    return [found.over for found in task.ratios if found.under == best and untold(found)]
+def best(tasks: Sequence[TaskAnswer]) -> list[Cheapest]:
+    """The cheapest arm of each task that has one."""
+    return [found for task in tasks if (found := cheapest(task)) is not None]
+
+
+def dark(tasks: Sequence[TaskAnswer]) -> list[str]:
+    """The tasks that were solved at costs of which none is known."""
+    return [task.task for task in tasks if cheapest(task) is None and unpriced_arms(task)]
+
+
+def alone(found: Sequence[Cheapest]) -> str:
+    """What only these arms did."""
+    ways = {each.alone for each in found}
+    if ways == {"was run"}:
+        return "was run"
+    return "solved anything" if "solved it" in ways else "has a result"
 
 
 def sure(tasks: Sequence[TaskAnswer]) -> str:
     """Whether the cheapest arms are told apart from their rivals."""
-    best = cheapest(tasks)
-    compared = [task for task in tasks if task.task in best and len(task.cells) > 1]
-    if not compared:
+    found = best(tasks)
+    if not found or (all(each.alone == "was run" for each in found) and not dark(tasks)):
         return ""
-    doubts, same = [], []
-    for task in compared:
-        arm = best[task.task]
-        equals = [f.over for f in task.ratios if f.under == arm and alike(f)]
-        if others := rivals(task, arm):
-            doubts.append(f"on {task.task} it could also be {listed(others)}")
-        if equals:
-            same.append(f"on {task.task} {listed([arm, *equals], 'and')} cost about the same")
-    fewest = min(cell.trials for task in compared for cell in task.cells)
-    few = f" Cells have as few as {fewest} trials." if fewest < HONEST else ""
+    doubts = [doubt for each in found for doubt in doubted(each)]
+    doubts += [f"on {task} no cost is known" for task in dark(tasks)]
+    same = [
+        f"on {each.task} {listed([each.arm, *each.same], 'and')} cost about the same"
+        for each in found
+        if each.same
+    ]
+    fewest = min((each.fewest for each in found if each.fewest is not None and not each.alone),
+                 default=HONEST)  # fmt: skip
+    few = f"cells have as few as {fewest} trials" if fewest < HONEST else ""
+    left = " ".join(["", *beside(found)])
     if doubts:
-        return f"Not yet: {'; '.join([*doubts, *same])}.{few}"
+        return f"Not yet: {'; '.join([*doubts, *same])}.{few and f' {few.capitalize()}.'}{left}"
+    if all(each.alone for each in found):
+        return f"Nothing to compare with.{left}"
     if same:
-        return f"Told apart, but {'; '.join(same)}.{few}"
-    return f"Sure: told apart from every other arm that solved anything (95% intervals).{few}"
+        told = "Probably told apart" if few else "Told apart"
+        return f"{told}, but {'; '.join([*same, few] if few else same)}.{left}"
+    everyone = "told apart from every other arm that solved anything (95% intervals)"
+    return f"Probably: {everyone}, but {few}.{left}" if few else f"Sure: {everyone}.{left}"
+
+
+def doubted(found: Cheapest) -> Iterable[str]:
+    """Why another arm could be the cheapest of the task."""
+    if found.untold:
+        yield f"on {found.task} it could also be {listed(found.untold)}"
+    if found.unpriced:
+        yield f"on {found.task} the cost of {listed(found.unpriced, 'and')} is not known"
+
+
+def beside(found: Sequence[Cheapest]) -> Iterable[str]:
+    """What was compared with nothing, or needs no interval."""
+    for each in found:
+        if each.alone:
+            yield f"On {each.task} no other arm {each.alone}."
+        elif each.untried:
+            yield f"On {each.task} there is no result of {listed(each.untried)} yet."
+        if each.free:
+            yield f"On {each.task} {each.arm} costs nothing by this card."
 
 
 def safe(answers: Answers) -> str:
@@ -92,14 +126,6 @@ def safe(answers: Answers) -> str:
     counts = ", ".join(f"{arm} {solved[arm]} of {trials[arm]}" for arm in order)
     where = ", over all tasks" if len(answers.tasks) > 1 else ""
     return f"{counts}{where}." if counts else ""
-
-
-def cheapest(tasks: Sequence[TaskAnswer]) -> Mapping[str, str]:
-    """The cheapest arm of each task that has one."""
-    ranked = {task.task: task.ranking[0] for task in tasks if task.ranking}
-    return {
-        task: rank.arm for task, rank in ranked.items() if rank.usd_per_solved.value is not None
-    }
 
 
 def legend(trials: Sequence[Trial]) -> Lines:

@@ -42,11 +42,88 @@ def test_one_arm_alone_is_no_answer() -> None:
     assert "How sure" not in found
 
 
-@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 9])
 def test_few_trials_are_never_sure(n: int) -> None:
     found = said(cell("A", "T1", 1, n), cell("D", "T1", 0.1, n))
     assert found["Use"] == "D, so far the cheapest per solved task on T1."
-    assert found["How sure"].startswith("Not yet: on T1 it could also be A.")
+    assert found["How sure"] == (
+        f"Not yet: on T1 it could also be A. Cells have as few as {n} trials."
+        if n < 3
+        else "Probably: told apart from every other arm that solved anything (95% intervals), but "
+        f"cells have as few as {n} trials."
+    )
+
+
+def test_few_trials_of_a_rival_are_enough_to_be_unsure() -> None:
+    found = said(cell("A", "T1", 1, 4), cell("D", "T1", 0.1, 20))
+    assert found["Use"] == "D, so far the cheapest per solved task on T1."
+    assert found["How sure"].endswith("but cells have as few as 4 trials.")
+
+
+def test_a_rival_that_failed_a_few_times_may_yet_be_the_cheapest() -> None:
+    rows = [cell("A", "T1", 1, 20), cell("D", "T1", 0.1, 20), cell("C", "T1", 0.01, 2, failed=2)]
+    assert said(*rows)["How sure"].endswith("but cells have as few as 2 trials.")
+
+
+def test_few_trials_that_cost_about_the_same_are_only_probably_told_apart() -> None:
+    rows = [cell(arm, "T1", usd, 4) for arm, usd in (("A", 1.0), ("D", 1.001), ("B", 9))]
+    assert said(*rows)["How sure"] == (
+        "Probably told apart, but on T1 A and D cost about the same; cells have as few as 4 trials."
+    )
+
+
+# ---- rivals that nothing can be said about ----------------------------------------------
+
+
+def test_a_rival_whose_cost_is_not_known_keeps_every_answer_open() -> None:
+    unpriced = [replace(each, usd=None) for each in cell("B", "T1", 1, 20)]
+    found = said(cell("A", "T1", 1, 20), unpriced)
+    assert found["Use"] == (
+        "A, so far the cheapest per solved task on T1 of the arms whose cost is known."
+    )
+    assert found["How sure"] == "Not yet: on T1 the cost of B is not known."
+
+
+def test_a_task_solved_at_no_known_cost_is_not_passed_over() -> None:
+    unpriced = [replace(each, usd=None) for each in cell("B", "T2", 1, 20)]
+    found = said(cell("A", "T1", 1, 20), unpriced)
+    assert found["Use"] == "A, the cheapest per solved task on T1."
+    assert found["How sure"] == "Not yet: on T2 no cost is known. On T1 no other arm was run."
+
+
+def test_a_rival_without_a_result_is_nothing_to_compare_with() -> None:
+    lost = [replace(each, status="infra", success=False) for each in cell("B", "T1", 1, 20)]
+    found = said(cell("A", "T1", 1, 20), lost)
+    assert found["Use"] == "only A has a result: nothing to compare with."
+    assert found["How sure"] == "Nothing to compare with. On T1 no other arm has a result."
+
+
+def test_an_arm_without_a_result_beside_others_is_named_and_counts_no_trials() -> None:
+    lost = [replace(each, status="infra", success=False) for each in cell("B", "T1", 1, 20)]
+    found = said(cell("A", "T1", 1, 20), cell("D", "T1", 0.1, 20), lost)
+    assert found["How sure"] == (
+        "Sure: told apart from every other arm that solved anything (95% intervals). On T1 there "
+        "is no result of B yet."
+    )
+
+
+def test_rivals_that_all_failed_are_nothing_to_compare_with() -> None:
+    found = said(cell("A", "T1", 1, 20), cell("B", "T1", 0.1, 20, failed=20))
+    assert found["Use"] == "only A solved anything: nothing to compare with."
+    assert found["How sure"] == "Nothing to compare with. On T1 no other arm solved it."
+    assert found["Solved"] == "A 20 of 20, B 0 of 20."
+
+
+def test_an_arm_that_costs_nothing_is_said_to() -> None:
+    free = [replace(each, usd=0.0) for each in cell("E", "T1", 1, 20)]
+    found = said(cell("A", "T1", 1, 20), free)
+    assert found["Use"] == "E, the cheapest per solved task on T1."
+    assert found["How sure"].endswith(" On T1 E costs nothing by this card.")
+    both = said(free, [replace(each, arm="F") for each in free])
+    assert both["How sure"].startswith("Told apart, but on T1 E and F cost about the same.")
+
+
+# ---- enough -----------------------------------------------------------------------------
 
 
 def test_simulated_trials_advise_nothing() -> None:

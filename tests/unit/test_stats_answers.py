@@ -74,9 +74,37 @@ def test_two_trials_of_each_arm_tell_nothing_apart() -> None:
 def test_an_arm_without_success_is_named_after_those_with_one() -> None:
     said = told([*arm("A", 1, 2, 3), *arm("B", 1, 2, 3, solved=0)])
     assert said.startswith(
-        "On T1, A is cheapest per solved task: $2.00 [1.00, 3.00]; 0 of 3 failed."
+        "On T1, A costs $2.00 [1.00, 3.00] per solved task; 0 of 3 failed; no other arm solved "
+        "it: nothing to compare it with."
     )
     assert "B has no cost per solved task: no success in 3, $6.00 spent." in said
+
+
+def test_the_cheapest_of_those_whose_cost_is_known_is_no_more_than_that() -> None:
+    costs = [1 + n / 100 for n in range(20)]
+    rows = [*arm("A", *costs), *arm("B", *costs[1:], None), *arm("C", *(9 * c for c in costs))]
+    said = told(rows)
+    assert said.startswith(
+        "On T1, A is cheapest per solved task so far of the arms whose cost is known: $1.09 "
+    )
+    assert "; 0 of 20 failed; cost of B not known." in said
+    assert "A stays the cheapest of the arms whose cost is known in every resample." in said
+
+
+def test_where_no_cost_is_known_it_is_said_of_the_arm_that_solved_the_task() -> None:
+    rows = [*arm("A", 1, 2, 3, solved=0), *arm("B", 1, None, 3)]
+    assert headline(asked(rows)) == (
+        "On T1 the cost per solved task is not known (not known for 1 of 3); "
+        "6 trials, cost not known."
+    )
+
+
+def test_an_arm_without_a_result_is_no_rival() -> None:
+    rows = [*arm("A", 1, 2, 3), row(1, arm="B", status="infra", success=False)]
+    assert headline(asked(rows)) == (
+        "On T1, A costs $2.00 [1.00, 3.00] per solved task; 0 of 3 failed; no other arm has a "
+        "result: nothing to compare it with."
+    )
 
 
 def test_an_arm_that_costs_nothing_needs_no_test_to_be_cheapest() -> None:
@@ -93,7 +121,7 @@ def test_an_arm_that_costs_nothing_needs_no_test_to_be_cheapest() -> None:
 
 def test_three_against_three_are_told_apart_by_cost_and_by_no_test() -> None:
     assert told([*arm("A", 1, 2, 3), *arm("B", 10, 20, 30)]).splitlines() == [
-        "On T1, A is cheapest per solved task: $2.00 [1.00, 3.00]; 0 of 3 failed.",
+        "On T1, A is cheapest per solved task so far: $2.00 [1.00, 3.00]; 0 of 3 failed.",
         "Next is B at $20.00 [10.00, 30.00], 10.0 times as much [5.0, 20.0]; 0 of 3 failed.",
         "A stays the cheapest in every resample.",
         "Intervals from fewer than 10 trials are too narrow: 95% in name, some 70 to 90% in fact.",
