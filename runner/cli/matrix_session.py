@@ -16,7 +16,7 @@ from runner.cluster.extra import engine_class
 from runner.cluster.settle import RecordAll, RemoteRun
 from runner.config.settings import Settings
 from runner.errors import EnvironmentProblem, OperatorError, SandboxFailure
-from runner.events import Event, Phase, Record, ToolUsed, TrialEnded, Waited
+from runner.events import Event, Record, TrialEnded
 from runner.ledger.database import sync
 from runner.ledger.journal import Journal
 from runner.ledger.runs import RunRecord
@@ -64,7 +64,8 @@ def session(
     """One session: from the first attempt handed out to the last that came back."""
     accounts = order.money.accounts(tuple(what.arms), run.spent_usd)
     slots = Slots(what.settings.slots or places(there, what.settings))
-    board = Board(what.card, what.goal.cells, slots=slots.count)
+    here = 0 if order.cluster else slots.count  # elsewhere each worker has its own
+    board = Board(what.card, what.goal.cells, slots=here)
     board.begin_after(history_of(run))
     display = Showing(MatrixDisplay(console, board))
     upkeep = Upkeep(lambda: bring_up_to_date(what), lambda text: console.print(text, markup=False))
@@ -89,7 +90,7 @@ def session(
     work = Session(run.run_id, what.goal, state, accounts, needs, engine, record, display.stopping)
     ending: Ending | None = None
     try:
-        begin(record, run.run_id, what.goal, order.jobs, slots.count, order.money)
+        begin(record, run.run_id, what.goal, engine.capacity().trials, here, order.money)
         with display.shown():
             ending = traced(driven(work, gate, there), journal.path)
             finish(record, run.run_id, ending)
@@ -121,12 +122,6 @@ def cluster_engine(what: Parts, order: Order, record: RecordAll, board: Board) -
         UsageError: the address is none, or not safe.
         EnvironmentProblem: Dask is not installed, or no scheduler or worker is there.
     """
-
-    def watch(event: Event) -> None:
-        # What costs money is counted when the trial is back; until then this is for the eye.
-        if isinstance(event, Phase | ToolUsed | Waited):
-            board(event)
-
     run = RemoteRun(
         kind=what.players.kind,
         card=what.card,
@@ -140,7 +135,7 @@ def cluster_engine(what: Parts, order: Order, record: RecordAll, board: Board) -
             what.arms[attempt.cell.arm].lead.model,
         ),
     )
-    return engine_class()(str(order.cluster), run, record, watch=watch)
+    return engine_class()(str(order.cluster), run, record, watch=board.glimpse)
 
 
 def driven(work: Session, gate: Gate, there: Benches) -> Ending:

@@ -10,11 +10,14 @@ from runner.config.rates import RateCard
 from runner.events import (
     AttemptIssued,
     Event,
+    Phase,
     RunStarted,
     SessionEnded,
     SessionStarted,
+    ToolUsed,
     TrialEnded,
     TrialStarted,
+    Waited,
 )
 from runner.matrix.board_view import BoardView, CellView, EndedView, Money, SlotsView, State
 from runner.matrix.engine import Attempt, Cell
@@ -74,6 +77,17 @@ class Board:
                 case _:
                     if flight := self._flights.get(event.trial_id):
                         flight.fold(event, moment)
+
+    def glimpse(self, event: Event) -> None:
+        """Take in what a trial elsewhere does now, for the eye only: all of it comes again.
+
+        What costs money is counted then, and what has been given up stays so.
+        """
+        with self._lock:
+            if isinstance(event, TrialStarted | Phase | ToolUsed | Waited) and (
+                flight := self._flights.get(event.trial_id)
+            ):
+                flight.fold(event, self._clock())
 
     def begin_after(self, past: History) -> None:
         """Take in what was before; to be called before any session or attempt."""
@@ -228,7 +242,8 @@ class Board:
             if flight.began is not None:
                 cell = flight.attempt.cell
                 ran[cell] = ran.get(cell, 0.0) + at - flight.began
-        return outlook(goal, self._records, ran, self._session.jobs)
+        jobs = max(self._session.jobs, len(flights))  # machines may have joined since it began
+        return outlook(goal, self._records, ran, jobs)
 
 
 def cells_of(lock: JsonObject) -> list[Cell]:

@@ -70,6 +70,8 @@ class Flight:
                 self._settle(event)
             case ToolUsed():
                 self.last, self.holds_slot = event, False
+                if event.role != "executor":  # all that shows it where no calls are seen
+                    self.turn = max(self.turn, event.iteration)
 
     def _settle(self, event: CallSettled) -> None:
         reserve = self.calls.pop(event.seq, None)

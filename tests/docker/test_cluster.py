@@ -13,6 +13,7 @@ from commandline import ROOT, start
 from fast_image import TASKS, ensure_fast_images
 from run_record import ended, events_of, faults_in, record_of
 
+from runner.events import SessionStarted
 from runner.matrix.schedule import counts
 from runner.sandbox.engine import Engine, remove_container
 from runner.sandbox.reaper import live_containers
@@ -86,6 +87,8 @@ def test_a_run_completes_though_a_worker_is_killed_and_counts_each_attempt_once(
         out, err = command.communicate(timeout=600)
     assert command.returncode == 0, out + err
     assert faults_in(events_of(results)) == []
+    (began,) = (event for event in events_of(results) if isinstance(event, SessionStarted))
+    assert (began.jobs, began.slots) in {(2, 0), (4, 0)}  # the places of the workers there by then
     assert sum(end.status == "solved" for end in ended(results)) == 8
     lost = [end for end in ended(results) if not counts(end)]
     assert 1 <= len(lost) <= 2

@@ -90,9 +90,17 @@ class Trial:
             self.id, self.seq, 1, role, model, usage, 2.0, "end_turn", None, error, lost
         )
 
-    def used(self, tool: str = "bash", summary: str = "harness --quick", code: int = 0) -> ToolUsed:
+    def used(
+        self,
+        tool: str = "bash",
+        summary: str = "harness --quick",
+        code: int = 0,
+        *,
+        turn: int = 1,
+        role: Role = "solo",
+    ) -> ToolUsed:
         return ToolUsed(
-            self.id, self.seq, 1, "solo", tool, 1.0, code, False, False, 10, False, summary
+            self.id, self.seq, turn, role, tool, 1.0, code, False, False, 10, False, summary
         )
 
     def waits(self, what: str, seconds: float | None = None) -> Waited:

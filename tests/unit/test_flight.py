@@ -16,6 +16,13 @@ def test_a_trial_in_flight_shows_the_leads_turn_whoever_is_asked() -> None:
     assert (flight.asked.role, flight.asked.model) == ("executor", "small")
 
 
+def test_a_turn_is_known_by_the_leads_tools_where_no_calls_are_seen() -> None:
+    trial = Trial("C T1 0.1")
+    board = begun(trial.begin(), trial.used(turn=7, role="orchestrator"))
+    board(trial.used(turn=12, role="executor"))
+    assert only(board).turn == 7
+
+
 def test_a_wait_lasts_until_its_end_or_the_calls() -> None:
     trial = Trial("A T1 0.1")
     board = begun(trial.begin(), trial.asks(), trial.waits("rate limit"))
