@@ -34,7 +34,7 @@ from runner.errors import (
 from runner.matrix.driver import Ending, Why
 from runner.matrix.schedule import Goal, Tally, reached, tallies
 from runner.matrix.selection import Parts, benches, lock_of, parts
-from runner.matrix.session import Money, past, pick_journal, taken_up
+from runner.matrix.session import Money, past, pick_journal, run_limit, taken_up
 
 EXITS: Mapping[Why, int] = {
     "budget": EXIT_BUDGET,
@@ -92,7 +92,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         state = tallies(what.goal, past(record))
         ending = Ending("complete", "every cell has what it needs")
         if not all(reached(what.goal, tally) for tally in state.values()):
-            money = Money(options.budget, options.arm_budget)
+            limit_usd = run_limit(options.budget, kind, record.budget_usd)
+            money = Money(limit_usd, options.arm_budget)
             order = Order(selection, lock, options.jobs, money, options.cluster)
             ending = session(console, what, there, order, journal, record, state)
     show_end(console, what, path.stem, ending, new=options.new)

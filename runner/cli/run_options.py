@@ -6,6 +6,7 @@ from pathlib import Path
 from runner.cli import options as opt
 from runner.config.arms import ArmFile, read_arm
 from runner.matrix.selection import Selection
+from runner.matrix.session import DEFAULT_USD
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         default="live",
     )
     opt.add(parser, "jobs", help="trials side by side", read=opt.whole(1), default=4)
-    opt.add(parser, "budget", help="USD for the whole run, all sessions", read=opt.usd)
+    opt.add(
+        parser,
+        "budget",
+        help="USD for the whole run, all sessions; default: what it had before, else "
+        f"{DEFAULT_USD:g} where models are live",
+        read=opt.usd,
+    )
     opt.add(parser, "arm-budget", help="USD for each arm, all sessions", read=opt.usd)
     opt.add(parser, "trial-budget", help="USD for a trial, in place of the arm's", read=opt.usd)
     opt.add(parser, "call-budget", help="USD a call may cost at worst", read=opt.usd)

@@ -53,8 +53,8 @@ class AttemptRecord:
 class RunRecord:
     """A run as its journal has it.
 
-    `n`, `fixed` and `seed` are the last session's (0, False, 0 before the first), `ended` is
-    the last session's end, None when it has none. `attempts` come in the order they were issued
+    `n`, `fixed`, `seed` and `budget_usd` are the last session's (0, False, 0, None before the
+    first), `ended` is its end, None when it has none. `attempts` come in the order they were issued
     or, where that is not on record, began. `spent_usd` is by arm.
     """
 
@@ -64,6 +64,7 @@ class RunRecord:
     n: int
     fixed: bool
     seed: int
+    budget_usd: float | None
     sessions: int
     ended: SessionEnded | None
     attempts: Sequence[AttemptRecord]
@@ -202,6 +203,7 @@ class RunReading:
             n=session.n if session else 0,
             fixed=session.fixed if session else False,
             seed=session.seed if session else 0,
+            budget_usd=session.budget_usd if session else None,
             sessions=self._sessions,
             ended=self._ended,
             attempts=tuple(

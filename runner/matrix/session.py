@@ -19,6 +19,20 @@ from runner.matrix.schedule import Goal, Past
 from runner.trial.run import now
 from runner.types import JsonObject, ProviderKind
 
+DEFAULT_USD = 40.0  # the limit of a live run that is given none
+
+
+def run_limit(
+    given: float | None, kind: ProviderKind, earlier: float | None = None
+) -> float | None:
+    """A run's limit in USD, None for no limit: what is given, else the `earlier` session's.
+
+    A live run has one in any case.
+    """
+    if given is not None:
+        return given
+    return earlier if earlier is not None or kind != "live" else DEFAULT_USD
+
 
 @dataclass(frozen=True)
 class Money:

@@ -263,6 +263,9 @@ def test_at_its_budget_a_run_pauses_and_goes_on_with_a_higher_one(
     assert before
     again = warm.run(tmp_path, *RUN, "--budget", "0.03")
     assert again.code == 4
+    kept = warm.run(tmp_path, *RUN)
+    assert kept.code == 4
+    assert "limit $0.03" in kept.said
     goes_on(warm, tmp_path, *RUN, "--budget", "1")
 
 
@@ -313,7 +316,7 @@ def test_new_given_again_goes_on_with_the_run_it_made(warm: Warm, tmp_path: Path
     assert short.code == 4
     run = journal_of(tmp_path).stem  # still the only one
     assert f"the same command with --run {run} in place of --new" in short.said
-    goes_on(warm, tmp_path, *anew)
+    goes_on(warm, tmp_path, *anew, "--budget", "1")
     assert warm.run(tmp_path, *anew).code == 0
     assert len(list((tmp_path / "journal").glob("*.jsonl"))) == 2  # that one was complete
 
