@@ -13,13 +13,15 @@ from runner.ledger.database import sync
 from runner.matrix.engine import Cell
 from runner.matrix.plan import Plan, Seen, plan
 from runner.matrix.selection import Parts
+from runner.matrix.session import run_limit
 
 SEEN = """
     with priced as (
         select trials.trial_id, arm, task, success, wall_s, coalesce(sum(costs.usd), 0) as usd
         from results as trials
         left join costs on costs.trial_id = trials.trial_id and costs.card = $card
-        where provider_kind = $kind group by all
+        where provider_kind = $kind and manifest->>'persona' is not distinct from $persona
+        group by all
     )
     select arm, task, count(*), count(*) filter (success), avg(usd), avg(wall_s)
     from priced group by arm, task
@@ -28,7 +30,7 @@ SEEN = """
 
 def show_plan(console: Console, what: Parts, options: argparse.Namespace) -> int:
     """Print what each cell and the whole will take."""
-    settings = what.settings
+    settings, limit_usd = what.settings, run_limit(options.budget, what.players.kind)
     sync(settings.database, settings.journals, what.catalogue.cards, wait_s=settings.db_wait_s)
     found = plan(
         what.goal,
@@ -36,7 +38,7 @@ def show_plan(console: Console, what: Parts, options: argparse.Namespace) -> int
         seen_so_far(what),
         jobs=options.jobs,
         local_places=settings.ollama_slots,
-        budget_usd=options.budget,
+        budget_usd=limit_usd,
     )
     sampled = "exactly" if what.goal.fixed else f"until {what.goal.n} are solved, at most"
     console.print(
@@ -50,10 +52,12 @@ def show_plan(console: Console, what: Parts, options: argparse.Namespace) -> int
 
 
 def seen_so_far(what: Parts) -> dict[Cell, Seen]:
-    """Results of the same kind on record, by cell."""
+    """Results of the same kind and persona on record, by cell."""
     if not what.settings.database.exists():
         return {}
-    rows = ask(what.settings, SEEN, card=what.card.id, kind=what.players.kind)
+    rows = ask(
+        what.settings, SEEN, card=what.card.id, kind=what.players.kind, persona=what.players.script
+    )
     return {
         Cell(str(arm), str(task)): Seen(
             int(str(results)), int(str(solved)), number(usd) or 0.0, number(own_s) or 0.0
@@ -67,7 +71,7 @@ def cells_table(found: Plan) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("arm", "task"):
         table.add_column(name)
-    for name in ("attempts", "expected", "USD expected", "USD at worst", "hours of trials"):
+    for name in ("attempts", "expected", "USD expected", "USD at limit", "hours of trials"):
         table.add_column(name, justify="right")
     for each in found.cells:
         hours = None if each.own_s is None else each.own_s / 3600
@@ -95,8 +99,12 @@ def show_sums(console: Console, found: Plan, options: argparse.Namespace) -> Non
             f"expected: ${known:.2f} and what {len(unknown)} cells take of which there is no "
             "result yet (-)"
         )
-    bound = "the run's budget" if options.budget else "every attempt at its arm's limit"
-    console.print(f"at worst: ${found.worst_usd:.2f} ({bound})")
+    console.print(f"every result at its arm's limit: ${found.results_usd:.2f}")
+    if found.worst_usd is None:
+        console.print("at worst: no bound; attempts without a result come on top: set --budget")
+    else:
+        default = "" if options.budget else "; --budget sets another"
+        console.print(f"at worst: ${found.worst_usd:.2f} (the run's budget{default})")
     if found.seconds is not None:
         about = timedelta(seconds=round(found.seconds))
         console.print(f"at best about {about} with {options.jobs} jobs")

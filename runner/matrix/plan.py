@@ -29,7 +29,7 @@ class CellPlan:
     cell: Cell
     least: int  # attempts, if each goes well
     most: int
-    worst_usd: float  # every attempt spends all that its arm's limit allows
+    worst_usd: float  # every result costs all that its arm's limit allows
     attempts: float | None
     usd: float | None
     own_s: float | None
@@ -37,10 +37,15 @@ class CellPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run's cells and their sums; seconds are of the clock, with `jobs` side by side."""
+    """A run's cells and their sums; seconds are of the clock, with `jobs` side by side.
+
+    `results_usd` is every result at its arm's limit. Attempts that are no result, such as those
+    that a kill cut off, come on top, in every session: no sum bounds them, only a budget does.
+    """
 
     cells: tuple[CellPlan, ...]
-    worst_usd: float
+    results_usd: float
+    worst_usd: float | None
     usd: float | None
     seconds: float | None
 
@@ -77,10 +82,10 @@ def plan(
 ) -> Plan:
     """The plan of a run from its beginning; `seen` holds the cells of which there are results."""
     cells = tuple(_cell(goal, arms[cell.arm], cell, seen.get(cell)) for cell in goal.cells)
-    worst = sum(each.worst_usd for each in cells)
     return Plan(
         cells,
-        worst if budget_usd is None else min(worst, budget_usd),
+        sum(each.worst_usd for each in cells),
+        budget_usd,
         _total([each.usd for each in cells]),
         _seconds(cells, arms, jobs, local_places),
     )

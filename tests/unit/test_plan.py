@@ -65,11 +65,14 @@ def test_what_was_never_seen_is_not_guessed() -> None:
     found = planned([ALWAYS, None])
     assert (found.cells[1].attempts, found.cells[1].usd) == (None, None)
     assert (found.usd, found.seconds) == (None, None)
-    assert found.worst_usd == 2 * 4 * 10.0
+    assert found.results_usd == 2 * 4 * 10.0
 
 
-def test_a_budget_bounds_the_worst_case() -> None:
+def test_only_a_budget_bounds_the_worst_case() -> None:
+    """Attempts that are no result come on top of all results at their limits."""
+    assert planned([None, None]).worst_usd is None
     assert planned([None, None], budget_usd=7.0).worst_usd == 7.0
+    assert planned([None, None], budget_usd=700.0).worst_usd == 700.0
 
 
 def test_expected_money_and_time_are_attempts_times_means() -> None:

@@ -1,17 +1,24 @@
 """`runner plan` at the command line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ledger_samples import ended, started, write_journal
 
 from runner.cli.main import main
+from runner.events import TrialStarted
 
 
 @pytest.fixture(autouse=True)
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RUNNER_RESULTS", str(tmp_path))
     return tmp_path
+
+
+def played(trial_id: str, persona: str) -> TrialStarted:
+    begun = started(trial_id, arm="D")
+    return replace(begun, manifest={**begun.manifest, "persona": persona})
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -24,7 +31,8 @@ def test_without_any_result_only_the_worst_case_is_known(
 ) -> None:
     text = said(capsys, "-n", "2", "--arms", "D", "--tasks", "T1,T2")
     assert "2 cells, until 2 are solved, at most 4 attempts in each" in text
-    assert "at worst: $80.00" in text
+    assert "every result at its arm's limit: $80.00" in text
+    assert "at worst: $40.00 (the run's budget; --budget sets another)" in text
     assert "2 cells take of which there is no result yet" in text
 
 
@@ -32,15 +40,31 @@ def test_a_budget_is_the_worst_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert "at worst: $5.00 (the run's budget)" in said(capsys, "--budget", "5")
 
 
+def test_without_a_budget_there_is_no_worst_case(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "--models", "scripted", "--arms", "D", "--tasks", "T1")
+    assert "at worst: no bound" in text
+    assert "set --budget" in text
+
+
 def test_results_on_record_are_what_is_expected(
     capsys: pytest.CaptureFixture[str], results: Path
 ) -> None:
-    trials = [[started(f"t{n}", arm="D"), ended(f"t{n}")] for n in range(4)]
+    trials = [[played(f"t{n}", "oracle"), ended(f"t{n}")] for n in range(4)]
     write_journal(results / "journal", "r1", *trials)
     text = said(capsys, "-n", "3", "--arms", "D", "--tasks", "T3", "--models", "scripted")
     assert "simulated" in text
     assert "expected: $0.00, from the results on record" in text
     assert "D T3 3-6 3.0" in text
+
+
+def test_those_of_another_persona_say_nothing(
+    capsys: pytest.CaptureFixture[str], results: Path
+) -> None:
+    trials = [[played(f"t{n}", "nop"), ended(f"t{n}")] for n in range(4)]
+    write_journal(results / "journal", "r1", *trials)
+    options = ("--arms", "D", "--tasks", "T3", "--models")
+    assert "no result yet" in said(capsys, *options, "scripted:oracle")
+    assert "from the results on record" in said(capsys, *options, "scripted:nop")
 
 
 def test_how_many_trials_show_a_difference_is_not_guessed_without_any(
