@@ -94,7 +94,8 @@ def _unrecorded(players: Players, stage: Stage) -> Iterator[Opener]:
         return
     live = replace(live_connection(stage.settings), on_pause=stage.on_pause, wait=stage.stop.wait)
     if players.served is not None:
-        live = replace(live, ollama_host=players.served.host)
+        ours = players.served.place != "given"
+        live = replace(live, ollama_host=players.served.host, ollama_tells=ours)
     if players.script is None:
         yield lambda seat, _role: _in_turn(seat, live, players, stage)
         return

@@ -16,7 +16,7 @@ from runner.budget import Account
 from runner.config.rates import RateCard
 from runner.errors import LimitReached, ModelFailure, Stopped
 from runner.events import CallReserved, CallSettled, Record, ToolUsed, Waited
-from runner.models.connection import PLACE_WAIT
+from runner.models.connection import PLACE_WAIT, refused_usage
 from runner.models.failures import sent_again
 from runner.slots import Slots
 from runner.types import Message, Model, Reply, Role, ToolSpec, Usage
@@ -221,7 +221,7 @@ class Meter:
                 call.iteration,
                 call.role,
                 call.model,
-                usage=Usage(),
+                usage=refused_usage(failure.detail),
                 latency_s=took_s,
                 request_id=failure.request_id,
                 error=f"{failure.kind}: {failure}",

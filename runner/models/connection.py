@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from runner.errors import UsageError
+from runner.types import JsonObject, Usage
 
 Options = Mapping[str, object]
 Kinds = Mapping[str, tuple[type, ...]]
@@ -14,6 +15,8 @@ Kinds = Mapping[str, tuple[type, ...]]
 
 # The key of a call's `detail` for the seconds until a local model was free, or back again.
 PLACE_WAIT = "place_wait_s"
+# Keys of a failure's `detail`: tokens of a reply that came and was refused.
+_REFUSED_READ, _REFUSED_WRITTEN = "refused_input_tokens", "refused_output_tokens"
 # Stands for an Ollama server that is yet to be found or started: an address where nobody is.
 NO_SERVER = "http://127.0.0.1:9/no-server-yet"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -40,6 +43,7 @@ class Connection:
     anthropic_api_key: str | None = None
     anthropic_base_url: str | None = None
     ollama_host: str = "http://127.0.0.1:11434"
+    ollama_tells: bool = False  # it is ours, and says with which context a model was loaded
     timeout_s: float = 600.0
     deadline_s: float = 1200.0
     max_retries: int | None = None  # None: as many as fit into the deadline
@@ -71,6 +75,20 @@ def shown_address(url: str) -> str:
 def is_local(url: str) -> bool:
     """Whether an address is this machine; raises `ValueError` when it is none."""
     return urlsplit(url).hostname in LOOPBACK
+
+
+def refused_tokens(usage: Usage) -> JsonObject:
+    """For a failure's detail: what was read and written before the reply was refused."""
+    return {_REFUSED_READ: usage.input_tokens, _REFUSED_WRITTEN: usage.output_tokens}
+
+
+def refused_usage(detail: JsonObject) -> Usage:
+    """The tokens of a reply that was refused, by its failure's detail; none where none came."""
+    read, written = (detail.get(key, 0) for key in (_REFUSED_READ, _REFUSED_WRITTEN))
+    return Usage(
+        input_tokens=read if isinstance(read, int) else 0,
+        output_tokens=written if isinstance(written, int) else 0,
+    )
 
 
 def check_options(options: Options, known: Kinds, provider: str) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from runner.errors import ModelFailure
 from runner.models.answer import malformed
-from runner.types import Message, Model, Reply, ToolCall, ToolSpec
+from runner.types import JsonObject, Message, Model, Reply, ToolCall, ToolSpec
 
 REMOVED = "[key removed]"
 SHORTEST = 16  # characters: no vendor's key is shorter, and a short word is part of others
@@ -60,7 +60,7 @@ class Keyless:
             calls=tuple(self._call(call) for call in reply.calls),
             request_id=self._maybe(reply.request_id),
             raw=self._any(reply.raw),
-            detail={self._text(name): self._any(value) for name, value in reply.detail.items()},
+            detail=self._detail(reply.detail),
         )
 
     def _failure(self, failure: ModelFailure) -> ModelFailure:
@@ -69,8 +69,11 @@ class Keyless:
             kind=self._text(failure.kind)[:100],
             request_id=self._maybe(failure.request_id),
             lost=failure.lost,
-            detail=failure.detail,
+            detail=self._detail(failure.detail),
         )
+
+    def _detail(self, detail: JsonObject) -> JsonObject:
+        return {self._text(name): self._any(value) for name, value in detail.items()}
 
     def _call(self, call: ToolCall) -> ToolCall:
         arguments = {self._text(name): self._any(value) for name, value in call.arguments.items()}

@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 from runner.errors import ModelFailure, UsageError
 from runner.models.answer import as_json, malformed, shown
 from runner.models.attempts import Attempts, Refused
-from runner.models.connection import Connection, Kinds, Options, check_options
+from runner.models.connection import (
+    Connection,
+    Kinds,
+    Options,
+    check_options,
+    refused_tokens,
+)
 from runner.models.ollama_client import OLLAMA_ERRORS, SAMPLES, Ear, open_client, translated
 from runner.models.ollama_context import check_fits, check_loaded, check_whole, loaded
 from runner.models.ollama_wire import read_reply, request_messages, request_tool
@@ -32,6 +38,7 @@ _OPTIONS: Kinds = {
     "num_thread": (int,),
 }
 
+LOOK_S = 10.0  # for what the server knows of a loaded model; most take a millisecond
 EXPLICIT = ("num_ctx", "temperature", "seed", "think")
 
 
@@ -61,6 +68,7 @@ class OllamaModel:
         self._host = connection.ollama_host
         self._model = model
         self._settings = settings
+        self._must_tell = connection.ollama_tells
         self._attempts = Attempts(connection)
         self._ear = Ear(
             lambda: self._attempts.silence_s, lambda: self._attempts.left_s, self._attempts.bounded
@@ -86,21 +94,27 @@ class OllamaModel:
 
         Raises:
             ModelFailure: no answer, an error, an answer that is no reply, or one to a prompt
-                that was or would have been cut.
+                that was or would have been cut: then its detail is the reply's, with its tokens.
         """
         num_ctx = self._settings.num_ctx
         check_fits(system, messages, tools, num_ctx)
         reply = self._attempts.run(lambda: self._attempt(system, messages, tools))
-        check_whole(messages, reply, num_ctx)
-        facts = self._loaded()
-        check_loaded(facts, num_ctx)
+        facts: Mapping[str, object] = {}
+        try:
+            check_whole(messages, reply, num_ctx)
+            facts = self._loaded()
+            check_loaded(facts, num_ctx, must_tell=self._must_tell)
+        except ModelFailure as failure:
+            failure.detail = {**reply.detail, **facts, **refused_tokens(reply.usage)}
+            raise
         return replace(reply, detail={**reply.detail, **facts})
 
     def _loaded(self) -> Mapping[str, object]:
         """What the server tells of the model as it is loaded; nothing when it tells nothing."""
         self._ear.forget()
         try:
-            self._client._request_raw("GET", "/api/ps")  # type: ignore[no-untyped-call]
+            with self._ear.within(LOOK_S):
+                self._client._request_raw("GET", "/api/ps")  # type: ignore[no-untyped-call]
         except (*OLLAMA_ERRORS, ModelFailure, ValueError, TypeError, AttributeError):
             return {}
         return loaded(self._ear.body, self._model)

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Event, Timer
@@ -61,6 +62,18 @@ class Ear:
         """Begin with a new attempt."""
         self.body = b""
         self.headers: Mapping[str, str] = {}
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Bound what is asked in the context by `seconds` alone, whatever the call has left."""
+        until = time.monotonic() + seconds
+        before = self._silence_s, self._left_s, self._bounded
+        self._silence_s = self._left_s = lambda: max(0.001, until - time.monotonic())
+        self._bounded = iter
+        try:
+            yield
+        finally:
+            self._silence_s, self._left_s, self._bounded = before
 
     def asked(self, request: httpx.Request) -> None:
         """Event hook: what a request may take."""

@@ -127,13 +127,21 @@ def _facts(entry: Mapping[str, object]) -> Mapping[str, object]:
     return facts
 
 
-def check_loaded(facts: Mapping[str, object], num_ctx: int) -> None:
+def check_loaded(facts: Mapping[str, object], num_ctx: int, *, must_tell: bool = False) -> None:
     """Refuse a model that was loaded with another context than every call asks for.
+
+    With `must_tell` a server that does not say which is refused, too.
 
     Raises:
         ModelFailure: kind `context_size`.
     """
-    got = facts.get("context_loaded", num_ctx)
+    got = facts.get("context_loaded", None if must_tell else num_ctx)
+    if got is None:
+        raise ModelFailure(
+            "the server does not say with which context the model was loaded, so nobody knows "
+            "whether the prompt was cut",
+            kind="context_size",
+        )
     if got != num_ctx:
         raise ModelFailure(
             f"the server loaded the model with a context of {got} tokens and was asked for "

@@ -1,13 +1,22 @@
 """A local model saw its whole prompt, or the trial ends with an error that says why."""
 
+import socket
 import time
+from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
-from ollama_calls import ask, failure, local, script
+from fakes import meter
+from fault_server import FaultServer, answers, drips, hangs
+from ollama_calls import MODEL, ask, failure, local, script
 from wire_samples import BASH, Canned, chat, http
 
+from runner.config.rates import Rate
 from runner.errors import ModelFailure
+from runner.events import CallSettled
+from runner.events import Event as Event_
+from runner.models import ollama_chat
 from runner.models.ollama_context import estimate
 from runner.scripted.server import ScriptedServer
 from runner.types import Message, Reply, ToolResult, Usage, UserText
@@ -155,6 +164,59 @@ def test_a_server_that_does_not_tell_leaves_the_context_unknown(told: bytes) -> 
         detail = ask(canned.url).detail
     assert "context_loaded" not in detail
     assert "gpu_share" not in detail
+
+
+def test_our_own_server_must_tell_or_the_prompt_may_have_been_cut() -> None:
+    for told in (http({"models": []}), http({}, "500 Broken"), listed(None)):
+        with Canned(http(chat()), told) as canned:
+            error = failure(canned.url, ollama_tells=True)
+        assert error.kind == "context_size"
+        assert "does not say with which context" in str(error)
+    with Canned(http(chat()), listed(8_192)) as canned:
+        assert ask(canned.url, ollama_tells=True).detail["context_loaded"] == 8_192
+
+
+def test_a_server_that_hangs_when_it_is_asked_what_it_loaded_holds_no_call_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ollama_chat, "LOOK_S", 0.2)
+    for never in (hangs, drips):
+        with FaultServer(answers(chat()), never) as server:
+            began = time.monotonic()
+            assert "context_loaded" not in ask(server.url, timeout_s=60.0, deadline_s=60.0).detail
+            assert 0.2 <= time.monotonic() - began < 2.0
+            assert server.seen == 2
+
+
+def test_a_call_that_used_up_its_time_is_looked_at_all_the_same() -> None:
+    slow = Event()
+
+    def late(connection: socket.socket) -> None:
+        slow.wait(0.5)  # of the call nothing is left by then
+        connection.sendall(listed(4_096))
+
+    with FaultServer(answers(chat()), late) as server:
+        assert failure(server.url, timeout_s=0.4, deadline_s=0.4).kind == "context_size"
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"), [(listed(4_096, size=4, size_vram=1), "context_size"), (b"", "truncated")]
+)
+def test_a_reply_that_is_refused_was_paid_for_and_its_record_says_how(
+    told: bytes, kind: str
+) -> None:
+    read = 100 if kind == "context_size" else 8_190
+    events: list[Event_] = []
+    with Canned(http(chat(prompt_eval_count=read)), told) as canned, local(canned.url) as model:
+        counted = meter(events)
+        counted.card = replace(counted.card, rates={MODEL: Rate(1, 5, 1.25, 2, 0.1)})
+        with pytest.raises(ModelFailure) as caught:
+            counted.call(model, "executor", 1, "", [UserText("go")], (), 512)
+    (settled,) = (each for each in events if isinstance(each, CallSettled))
+    assert caught.value.kind == kind
+    assert settled.usage == Usage(input_tokens=read, output_tokens=7)
+    assert (settled.detail["attempts"], settled.detail["eval_s"]) == (1, 1.5)
+    assert settled.detail.get("gpu_share") == (0.25 if kind == "context_size" else None)
 
 
 # ---- replies that do not end ------------------------------------------------------------
