@@ -1,6 +1,5 @@
 """What a trial changed, as a diff against what it started from."""
 
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from analysis.report.figures import shown
+from runner.errors import UsageError
+from runner.judge.change import Change, unpacked
 
 Lines = tuple[str, ...]
 Tree = Mapping[str, Lines]  # path -> lines as they are shown
@@ -21,7 +22,6 @@ _STRIDE = 64  # lines compared at once
 _MOST_LINES = 4_000  # of a diff shown; who needs more opens the stored change
 _KINDS: Mapping[str, Kind] = {"+": "added", "-": "removed", "@": "place", " ": "same"}
 UNKNOWN_START = "what it started from is not on this machine: the whole file as the trial left it"
-_DELETED, _FILES = "deleted", "files/"
 
 
 @dataclass(frozen=True)
@@ -36,30 +36,15 @@ class FileDiff:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A change as it went to the judge: the new content of files, and paths that are gone."""
-
-    files: Mapping[str, bytes]
-    deleted: tuple[str, ...]
-
-
-def read_change(path: Path) -> Stored | None:
+def read_change(path: Path) -> Change | None:
     """A stored change; None where there is none or it can't be read."""
     try:
-        with tarfile.open(path) as archive:
-            found = {
-                member.name: file.read()
-                for member in archive
-                if (file := archive.extractfile(member)) is not None
-            }
-    except (OSError, tarfile.TarError):
+        return unpacked(path.read_bytes())
+    except (OSError, UsageError):
         return None
-    deleted = found.pop(_DELETED, b"").decode("utf-8", "replace").splitlines()
-    return Stored({name.removeprefix(_FILES): data for name, data in found.items()}, tuple(deleted))
 
 
-def diffs(change: Stored, tree: Tree | None) -> tuple[FileDiff, ...]:
+def diffs(change: Change, tree: Tree | None) -> tuple[FileDiff, ...]:
     """A diff a file. Without a `tree` to compare with, files are shown whole, saying so."""
     found = [_changed(path, data, tree) for path, data in sorted(change.files.items())]
     return (*found, *(_deleted(path, tree) for path in change.deleted))
