@@ -27,10 +27,11 @@ def seen(results: Path, kind: str, times: int = 1) -> bool:
     )
 
 
-def goes_on(warm: Warm, results: Path, *command: str, n: int = 2, tasks: Path = TASKS) -> None:
+def goes_on(warm: Warm, results: Path, *command: str, n: int = 2, tasks: Path = TASKS) -> Command:
     """The same command completes the run: `n` trials solved, nothing in it twice."""
     again = warm.run(results, *command, RUNNER_TASKS_DIR=str(tasks))
     assert again.code == 0, again.said
     assert "COMPLETE" in again.said
     assert faults_in(events_of(results)) == []
     assert sum(end.status == "solved" for end in ended(results)) == n
+    return again

@@ -31,6 +31,7 @@ from runner.errors import (
     EXIT_OK,
     EnvironmentProblem,
 )
+from runner.ledger.journal import Journal
 from runner.matrix.driver import Ending, Why
 from runner.matrix.schedule import Goal, Tally, reached, tallies
 from runner.matrix.selection import Parts, benches, lock_of, parts
@@ -89,6 +90,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     kind = what.players.kind
     path = pick_journal(what.settings.journals, kind, lock, asked=options.run, new=options.new)
     with taken_up(path, kind, lock, what.card, anew=options.new) as (journal, record):
+        show_torn(console, journal)
         state = tallies(what.goal, past(record))
         ending = Ending("complete", "every cell has what it needs")
         if not all(reached(what.goal, tally) for tally in state.values()):
@@ -116,6 +118,17 @@ def leave(code: int) -> NoReturn:
 def met(goal: Goal, tally: Tally) -> bool:
     """Whether the cell ended with what was hoped for, not just with what was allowed."""
     return goal.fixed or tally.successes >= goal.n
+
+
+def show_torn(console: Console, journal: Journal) -> None:
+    """Say that the journal's last line was cut off, if it was."""
+    if journal.torn_bytes:
+        console.print(
+            f"dropped a torn last line of {journal.torn_bytes} bytes from {journal.path}: it was "
+            "never acknowledged, and what it told of is run again",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def show_cells(console: Console, what: Parts, run_id: str) -> None:

@@ -41,11 +41,15 @@ def begun(lines: JournalLines) -> set[str]:
 
 
 class Journal:
-    """The one writer of a journal file. Thread-safe; use as a context manager."""
+    """The one writer of a journal file. Thread-safe; use as a context manager.
+
+    `torn_bytes` is what `resume` cut off: a last line that was never confirmed to anyone.
+    """
 
     def __init__(self, path: Path, fd: int, next_line: int = 1, started: set[str] | None = None):
         """Take over `fd`, which stands at the end of whole lines and is locked."""
         self.path = path
+        self.torn_bytes = 0
         self._fd = fd
         self._end = os.fstat(fd).st_size
         self._next = next_line
@@ -95,6 +99,7 @@ class Journal:
             with reported(path):
                 os.ftruncate(fd, lines.offset)
             journal = cls(path, fd, lines.lines + 1, started)
+            journal.torn_bytes = len(lines.torn or b"")
             journal._write((Writer(SCHEMA, os.getpid()),))
         except BaseException:
             os.close(fd)

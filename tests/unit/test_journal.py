@@ -151,6 +151,7 @@ def test_a_resumed_journal_cuts_the_torn_line_and_goes_on(path: Path) -> None:
         path.write_bytes(data[:length])
         with Journal.resume(path) as journal:
             journal.append(PHASE)
+            assert journal.torn_bytes == length - data.rfind(b"\n", 0, length) - 1 > 0
         content = read_journal(path)
         assert content.torn is None
         assert content.events == (BEGINS, RESERVED, PHASE)

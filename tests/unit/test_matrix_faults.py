@@ -220,8 +220,10 @@ def test_a_torn_last_line_is_dropped(warm: Warm, tmp_path: Path) -> None:
     assert warm.run(tmp_path, *RUN[:2], "1", *RUN[3:]).code == 0
     whole = journal_of(tmp_path).read_bytes()
     journal_of(tmp_path).write_bytes(whole + b'{"n":99,"crc":"00')
-    goes_on(warm, tmp_path, *RUN)
+    said = goes_on(warm, tmp_path, *RUN).said
+    assert f"torn last line of 17 bytes from {journal_of(tmp_path)}" in said
     assert journal_of(tmp_path).read_bytes().startswith(whole)
+    assert "torn" not in warm.run(tmp_path, *RUN).said
 
 
 def test_a_journal_damaged_in_its_middle_is_refused_with_the_line(
