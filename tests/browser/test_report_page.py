@@ -1,50 +1,19 @@
 """The report as a person meets it: opened from disk in a real browser."""
 
-import os
-from dataclasses import replace
-from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 from browser import Browser
+from looking import IN_VIEW, PAINTED, PANE, SHOWN, VISIBLE, fresh, quiet
+from many_trials import fill
 from report_record import reported, said, trial, write
 
-from analysis.charts.gallery import pictures
 from analysis.report.build import answered, build
 from analysis.report.detail import Places
 from analysis.report.page import page
-from analysis.report.rows import Question, Record, read_record
-from runner.cli.main import main
-from runner.config.settings import ROOT
+from analysis.report.rows import Question, read_record
 
 CARD = "list-2026-11"
-
-VISIBLE = "const e = document.querySelector(arguments[0]); return e && e.checkVisibility()"
-IN_VIEW = """
-    const box = document.querySelector(arguments[0]).getBoundingClientRect();
-    return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight"""
-SHOWN = """return [...document.querySelectorAll('#all tbody tr')].filter(r => !r.hidden)
-    .map(r => r.cells[0].textContent)"""
-PAINTED = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-PANE = "return document.querySelector(arguments[0] + ' .trial')?.dataset.trial"
-
-
-def quiet(browser: Browser, path: Path) -> None:
-    """Nothing was complained about, and nothing but the page and its own parts asked for."""
-    assert browser.console() == []
-    beside = path.parent.resolve().as_uri()
-    asked = [url for url in browser.requests() if not url.startswith(("chrome:", "about:"))]
-    assert asked
-    assert [url for url in asked if not url.startswith(beside)] == []
-
-
-def fresh(browser: Browser, path: Path, fragment: str = "") -> None:
-    """The page opened in a desktop window, with the logs of earlier pages let go."""
-    browser.look(1440, 900, dark=False)
-    browser.open(path)
-    browser.console()
-    browser.requests()
-    browser.open(path, fragment)
 
 
 def test_an_empty_record_is_a_page_that_says_so(browser: Browser, tmp_path: Path) -> None:
@@ -65,23 +34,6 @@ def test_what_models_and_tools_said_is_shown_and_never_run(browser: Browser, liv
     assert "\\udcff" in text
     assert browser.ask("return window.ran ?? null") is None
     assert browser.ask("return document.querySelectorAll('#left script, #left img').length") == 0
-    quiet(browser, live)
-
-
-def test_pictures_have_marks_on_the_ground_that_is_asked_for(browser: Browser, live: Path) -> None:
-    fresh(browser, live)
-    marks = browser.ask("""
-        return [...document.querySelectorAll('.picture.light svg')]
-            .map(svg => svg.querySelectorAll('path[d], rect, line, circle').length)""")
-    assert len(marks) >= 5
-    assert min(marks) > 0
-    assert (browser.ask(VISIBLE, ".picture.light"), browser.ask(VISIBLE, ".picture.dark")) == (
-        True,
-        False,
-    )
-    browser.look(1440, 900, dark=True)
-    assert browser.ask(VISIBLE, ".picture.dark svg")
-    assert not browser.ask(VISIBLE, ".picture.light")
     quiet(browser, live)
 
 
@@ -194,31 +146,6 @@ def test_a_filter_is_set_by_keyboard_alone(browser: Browser, scripted: Path) -> 
     assert {name.split("-")[1] for name in browser.ask(SHOWN)} == {"A"}
 
 
-def test_all_tool_output_unfolds_at_once(browser: Browser, live: Path) -> None:
-    fresh(browser, live, "#trial=live-A-T1-0-1")
-    browser.wait(PANE, "#left")
-    browser.click("#v-unfold")
-    assert browser.ask("return [...document.querySelectorAll('.output')].every(e => e.open)")
-
-
-def test_two_trials_stand_side_by_side(browser: Browser, live: Path) -> None:
-    fresh(browser, live)
-    browser.click("button[data-pick='0']")
-    browser.click("button[data-pick='12']")
-    browser.wait(PANE, "#right")
-    assert browser.ask(PANE, "#left") == "live-A-T1-0-1"
-    assert browser.ask(PANE, "#right") == "live-D-T1-0-1"
-    left, right = browser.ask("""
-        return ['#left', '#right'].map(s => document.querySelector(s).getBoundingClientRect())""")
-    assert left["right"] <= right["left"]
-    assert left["width"] > 500
-    browser.ask("""
-        const other = document.querySelector('#right select');
-        other.value = 13; other.dispatchEvent(new Event('change'))""")
-    browser.wait(f"return ({PANE.removeprefix('return ')}) === 'live-D-T1-1-1'", "#right")
-    quiet(browser, live)
-
-
 def test_many_trials_get_pages_of_their_own_and_still_stand_side_by_side(
     browser: Browser, scripted: Path, tmp_path: Path
 ) -> None:
@@ -258,15 +185,11 @@ def test_a_phone_shows_it_without_scrolling_sideways(
 
 
 def test_a_thousand_trials_open_in_a_moment_from_a_small_file(
-    browser: Browser, live: Path, tmp_path: Path
+    browser: Browser, tmp_path: Path
 ) -> None:
-    record = many(read_record(Question(live.with_name("trials.duckdb"), ("live",), CARD, CARD)))
-    answers = answered(record)
-    sights = pictures([trial.row for trial in record.trials], (), (), answers)
-    report = build(record, answers, tuple(sights.values()))
+    fill(tmp_path, 1000)
+    reported(tmp_path)
     path = tmp_path / "report.html"
-    made = page(report, record.trials, Places(tmp_path, tmp_path, {}), "trials")
-    path.write_text(made.html, encoding="utf-8")
     assert path.stat().st_size < 5_000_000
     paints = []
     for _ in range(3):  # a busy machine delays some of them, a heavy page all
@@ -274,30 +197,11 @@ def test_a_thousand_trials_open_in_a_moment_from_a_small_file(
         paints.append(browser.wait(PAINTED))
     assert min(paints) <= 1500
     assert len(browser.ask(SHOWN)) == 1000
-
-
-def many(record: Record) -> Record:
-    """The same trials again and again under other names, a thousand in all."""
-    found = [
-        replace(trial, row=replace(trial.row, trial_id=f"{trial.row.trial_id}-{n}"))
-        for n, trial in enumerate(islice(cycle(record.trials), 1000))
-    ]
-    return replace(record, trials=tuple(found))
-
-
-def test_the_published_data_as_imported(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    paper = Path(os.environ.get("PAPER_DATA", ROOT / ".." / "shared" / "paper"))
-    if not paper.exists():
-        pytest.skip("no published data: see PAPER_DATA")
-    monkeypatch.setenv("RUNNER_RESULTS", str(tmp_path))
-    assert main(["import", str(paper)]) == 0
-    reported(tmp_path)
-    path = tmp_path / "report.html"
-    fresh(browser, path)
-    assert len(browser.ask(SHOWN)) == 41
-    assert browser.ask("return document.querySelectorAll('.answer').length") == 3
+    assert browser.ask("return document.querySelectorAll('.picture.light svg').length") >= 8
     browser.click("#all tbody a")
-    browser.wait(PANE, "#left")
+    browser.wait("return document.querySelectorAll('#left iframe').length === 1")
     quiet(browser, path)
+    alone = next(path.with_name("report-trials").glob("*-C-T2-0-*.html"))
+    fresh(browser, alone)
+    browser.wait("return document.querySelectorAll('.said').length > 60")
+    quiet(browser, alone)
