@@ -70,7 +70,7 @@ check: python ## Check format, lint, types, layers, lock and docs
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary
-	@.venv/bin/mypy --no-error-summary --exclude soak.py scripts
+	@.venv/bin/mypy --no-error-summary --exclude '(soak|report_bench).py' scripts
 	@.venv/bin/lint-imports >.cache/lint-imports.log || { cat .cache/lint-imports.log; exit 1; }
 	@.venv/bin/python scripts/lock.py --check
 	@.venv/bin/python scripts/dictionary.py --check
@@ -80,7 +80,8 @@ attack: image ## Attack our own sandbox and judge; print what won: [ONLY=conftes
 	@$(RUNNER) attack $(strip $(call option,ONLY,only) $(call option,JOBS,jobs))
 
 bench: image ## Measure and print the figures
-	@.venv/bin/python scripts/bench.py
+	@.venv/bin/python scripts/bench.py; ended=$$?; \
+	    PYTHONPATH=tests .venv/bin/python scripts/report_bench.py && exit $$ended
 
 soak: image ## Kill, cut and starve runs for half an hour; print the figures
 	@PYTHONPATH=tests:tests/soak .venv/bin/python scripts/soak.py
