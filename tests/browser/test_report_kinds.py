@@ -1,4 +1,4 @@
-"""What every report must do in a browser, whoever made its trials: a test, a scripted matrix, others."""
+"""What every report must do in a browser, whoever made its trials: tests, a matrix, others."""
 
 from pathlib import Path
 
