@@ -19,7 +19,7 @@ from runner.scripted.personas import PERSONAS
 from runner.scripted.server import ScriptedServer, endpoint
 from runner.scripted.solutions import tell
 from runner.scripted.spec import Address, parse_spec
-from runner.sidecar.calls import LocalCalls, Places
+from runner.sidecar.calls import LocalCalls
 from runner.sidecar.served import Served
 from runner.stop import Stop
 from runner.types import Model, ProviderKind, Role
@@ -123,7 +123,7 @@ def _in_turn(seat: Seat, connection: Connection, players: Players, stage: Stage)
             yield model
             return
         count = stage.settings.ollama_slots
-        places = Places(players.served.host, seat.model, count)
+        places = players.served.places(seat.model, count)
         began = partial(stage.on_pause, 0.0, PLACE)
         yield LocalCalls(
             model, players.served.host, places, players.served.power, began, stage.stop.wait

@@ -40,8 +40,8 @@ from runner.sidecar.served import (
     serve_given,
     serve_sidecar,
     serve_standin,
-    warmed,
 )
+from runner.sidecar.warm import warmed
 from runner.slots import Slots
 from runner.stop import Stop
 from runner.trial.spec import TrialSpec, World
@@ -236,13 +236,17 @@ def with_server(
     return replace(players, served=served)
 
 
-def preloaded(players: Players, arm: Arm) -> Served | None:
+def preloaded(players: Players, arm: Arm, settings: Settings, stop: Stop) -> Served | None:
     """The players' Ollama server with the arm's models in memory; None where there is none.
 
+    `stop` ends the wait for a place at a model.
+
     Raises:
-        EnvironmentProblem: it does not answer, or has no memory for a model.
+        EnvironmentProblem: it does not answer, has no memory for a model, or not the GPU it must.
     """
-    return warmed(players.served, local_seats((arm,))) if players.served else None
+    if not players.served:
+        return None
+    return warmed(players.served, local_seats((arm,)), settings.ollama_slots, stop.wait)
 
 
 def open_players(

@@ -31,6 +31,7 @@ from runner.manifest import manifest
 from runner.players import seated
 from runner.scripted.script import Ask, Dialogue, Script, Turn
 from runner.scripted.server import ScriptedServer, endpoint
+from runner.stop import Stop
 from runner.trial.run import run_trial
 from runner.trial.spec import TrialSpec
 from runner.types import Role, Sandbox
@@ -164,7 +165,7 @@ def sidecar_figure(bench: wiring.Bench) -> Figure:
         for _ in range(8):
             began = time.monotonic()
             ready = wiring.with_server(players, settings, bench.engine, (arm,))
-            wiring.preloaded(ready, arm)
+            wiring.preloaded(ready, arm, settings, Stop())
             took.append(time.monotonic() - began)
     note = f"the first, which may start it, {took[0]:.2f} s"
     return Figure("arm B's server found warm, median", statistics.median(took[1:]), "s", 1.0, note)

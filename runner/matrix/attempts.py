@@ -83,7 +83,7 @@ def play(
     Raises what `run_trial` raises, and `EnvironmentProblem` when a local model cannot be loaded.
     """
     settings = bench.settings
-    if served := wiring.preloaded(players, spec.arm):
+    if served := wiring.preloaded(players, spec.arm, settings, shared.stop):
         players = replace(players, served=served)
         spec = replace(spec, manifest={**spec.manifest, "ollama": served.facts()})
     transcript = settings.transcripts / f"{spec.trial_id}.jsonl"

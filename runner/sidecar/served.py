@@ -16,9 +16,6 @@ from runner.models.connection import shown_address
 from runner.models.ollama_store import (
     ModelFacts,
     Pulled,
-    await_server,
-    load_model,
-    loaded_models,
     model_facts,
     pull_model,
     same,
@@ -26,6 +23,7 @@ from runner.models.ollama_store import (
 )
 from runner.sandbox.engine import Engine
 from runner.sidecar import container
+from runner.sidecar.calls import Places
 from runner.sidecar.container import Recipe, Sidecar
 from runner.sidecar.digests import Kind, check_digest
 from runner.sidecar.engine import image_digest, pull_image
@@ -50,8 +48,9 @@ class Screen:
 class Served:
     """A server that answers and holds the models it was asked for.
 
-    `gpu` and `why` are the sidecar's; of a server of somebody else's only each model's own share
-    is known. `image` is the digest of the sidecar's image; `power` tells what its GPUs draw.
+    `gpu` and `why` are the sidecar's, and `insists` says that it must have a GPU; of a server of
+    somebody else's only each model's own share is known. `image` is the digest of the sidecar's
+    image; `power` tells what its GPUs draw.
     """
 
     place: Literal["sidecar", "standin", "given"]
@@ -61,8 +60,19 @@ class Served:
     image: str | None = None
     gpu: Literal["gpu", "cpu", "unknown"] = "unknown"
     why: str = ""
+    insists: bool = False
     warm: Mapping[str, JsonObject] = field(default_factory=dict)
     power: Sampler | None = None
+
+    def places(self, model: str, count: int) -> Places:
+        """The places at a model, for so many calls at once.
+
+        A sidecar holds one model at a time: there the places are those of all models together.
+
+        Raises:
+            EnvironmentProblem: there is no folder for the locks.
+        """
+        return Places(self.host, "" if self.place == "sidecar" else model, count)
 
     def facts(self) -> JsonObject:
         """For a trial's manifest; JSON-able, without a name or password in the address."""
@@ -147,6 +157,7 @@ def serve_sidecar(
     served = _with_models(there, digest, seats, results, "model", pins, screen)
     if there.gpu == "cpu":  # which has been said
         return served
+    served = replace(served, insists=gpu == "on")
     return replace(served, power=_measuring(power_source(there.host, (engine, NAME)), screen))
 
 
@@ -158,40 +169,6 @@ def serve_standin(
     recipe = Recipe("standin", name, image, name, gpu="off")
     there = container.start(engine, recipe, screen.say)
     return _with_models(there, image, seats, results, "scripted model", None, screen)
-
-
-def warmed(served: Served, seats: Sequence[LocalSeat]) -> Served:
-    """The same, with each model in memory at its context; what it took is in `warm`.
-
-    Of each model: `preload_s`, the seconds waited for it, and `gpu_share` of its bytes (0 to 1).
-
-    Raises:
-        EnvironmentProblem: the server does not come back within a minute, a model is another than
-            before, or cannot be loaded.
-    """
-    await_server(served.host)
-    for before in served.models:
-        now = model_facts(served.host, before.name)
-        if now is None or now.digest != before.digest:
-            raise EnvironmentProblem(
-                f"model {before.name} at {shown_address(served.host)} was {before.digest} and is "
-                f"{now.digest if now else 'gone'}: results of two must not be mixed"
-            )
-    took = {
-        seat.model: load_model(served.host, seat.model, seat.loading, seat.keep_alive)
-        for seat in seats
-    }
-    warm = {}
-    for model, seconds in took.items():
-        facts: dict[str, object] = {"preload_s": round(seconds, 3)}
-        for each in loaded_models(served.host):
-            if same(each.name, model):
-                facts |= {
-                    "context_loaded": each.context_length,
-                    "gpu_share": round(each.vram / each.size, 4) if each.size else None,
-                }
-        warm[model] = facts
-    return replace(served, warm=warm)
 
 
 def _ensured_image(engine: Engine, reference: str, screen: Screen) -> str:

@@ -28,8 +28,8 @@ from runner.sidecar.served import (
     serve_given,
     serve_sidecar,
     serve_standin,
-    warmed,
 )
+from runner.sidecar.warm import warmed
 from runner.sidecar.watch import Watch, power_source
 from runner.types import UserText
 

@@ -9,13 +9,16 @@ import pytest
 
 from runner.config.arms import Arm, ExecutorSeat, Limits, Seat
 from runner.config.ollama import Pins, load_pins
-from runner.errors import EnvironmentProblem, UsageError
-from runner.models.ollama_store import ModelFacts, load_model
+from runner.errors import EnvironmentProblem, ModelFailure, UsageError
+from runner.models.ollama_store import ModelFacts, load_model, loaded_models
 from runner.scripted.server import ScriptedServer
 from runner.sidecar.digests import FILE, check_digest
 from runner.sidecar.gpu import no_gpu
+from runner.sidecar.power import Draw
 from runner.sidecar.seats import LocalSeat, check_able, local_seats
-from runner.sidecar.served import Screen, Served, serve_given, warmed
+from runner.sidecar.served import Screen, Served, serve_given
+from runner.sidecar.warm import warmed
+from runner.sidecar.watch import Sampler
 
 MODEL = "qwen3.5:9b"
 SEAT = LocalSeat(MODEL, 8192, loading={"num_ctx": 8192})
@@ -157,6 +160,69 @@ def test_a_model_that_changed_between_trials_is_refused(
     before = replace(served.models[0], digest="cd" * 32)
     with pytest.raises(EnvironmentProblem, match=r"was cdcd.*results of two must not be mixed"):
         warmed(replace(served, models=(before,)), (SEAT,))
+
+
+def test_a_model_is_loaded_when_no_call_to_it_runs(
+    given: str, pins: Pins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    served = serve_given(given, (SEAT,), tmp_path, pins)
+    looked: list[float] = []
+
+    def never(seconds: float) -> bool:
+        looked.append(seconds)
+        return len(looked) > 3  # told to stop while it waits
+
+    with served.places(MODEL, 1).held(lambda: None, never):
+        assert warmed(served, (SEAT,), wait=never).warm == {}
+        assert loaded_models(given)[0].context_length == 4096
+        assert set(warmed(served, (SEAT,), slots=2).warm) == {MODEL}
+    assert len(looked) > 3
+    assert loaded_models(given)[0].context_length == 8192
+
+
+def test_a_sidecar_holds_one_model_so_its_places_are_those_of_all() -> None:
+    def give_up(seconds: float) -> bool:
+        return True
+
+    ours = Served("sidecar", "http://127.0.0.1:1", "1", ())
+    with (
+        ours.places("a", 1).held(lambda: None, give_up),
+        pytest.raises(ModelFailure),
+        ours.places("b", 1).held(lambda: None, give_up),
+    ):
+        raise AssertionError("two models at once")
+    yours = replace(ours, place="given")
+    one, two = (yours.places(name, 1).held(lambda: None, give_up) for name in "ab")
+    with one as first, two as second:
+        assert (first, second) == (0.0, 0.0)
+
+
+def test_a_gpu_that_docker_gave_and_ollama_does_not_use_is_none(
+    given: str, pins: Pins, tmp_path: Path
+) -> None:
+    """The stand-in has no memory on a GPU, whatever Docker gave it."""
+    power = Sampler(lambda: Draw(10.0, 0.0))
+    served = serve_given(given, (SEAT,), tmp_path, pins)
+    served = replace(served, place="sidecar", gpu="gpu", power=power)
+    cpu = warmed(served, (SEAT,))
+    assert (cpu.gpu, cpu.power) == ("cpu", None)
+    assert cpu.why == f"the container has a GPU, and Ollama put nothing of {MODEL} on it"
+    assert cpu.facts()["why_no_gpu"] == cpu.why
+    with pytest.raises(EnvironmentProblem) as caught:
+        warmed(replace(served, insists=True), (SEAT,))
+    said = str(caught.value)
+    assert said.startswith(f"OLLAMA_GPU=on, and {cpu.why}: `docker logs runner-ollama` says why")
+    assert "OLLAMA_GPU=off" in said
+
+
+def test_a_model_that_is_asked_to_stay_off_the_gpu_may(
+    given: str, pins: Pins, tmp_path: Path
+) -> None:
+    served = replace(serve_given(given, (SEAT,), tmp_path, pins), gpu="gpu", insists=True)
+    off = replace(SEAT, loading={"num_ctx": 8192, "num_gpu": 0})
+    assert warmed(served, (off,)).gpu == "gpu"
 
 
 def test_the_manifests_facts_are_json_and_hold_no_password(
