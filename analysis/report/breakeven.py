@@ -1,5 +1,6 @@
 """The chapter on what "free" costs: at which price of its GPU a local model breaks even."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from analysis.report.method import nested
 from analysis.report.parts import Column, Section, Table, columns
 from analysis.report.rows import Trial
 from analysis.stats.breakeven import BreakEven, Hours, Outlay, Side, break_evens
+from analysis.stats.estimates import TOO_SMALL
 
 HOURS_FROM: Mapping[Hours, str] = {
     "measured": "GPU-seconds, measured",
@@ -17,6 +19,7 @@ HOURS_FROM: Mapping[Hours, str] = {
     "calls": "the seconds of its calls",
     "unknown": "not on record",
 }
+UNTOLD = "n too small to tell"
 HOW = (
     "Break-even is (USD per solved task of the other arm - USD per solved task of this one without "
     "its local model's hours) / hours of the local model per solved task; 95 % bootstrap. Between "
@@ -131,20 +134,42 @@ def price(found: BreakEven) -> str:
         case "never":
             return f"dearer even at $0{ends(found)}"
         case "always":
-            return "cheaper at any price"
+            return f"cheaper at any price{ends(found)}"
         case "same":
             return "the same at any price"
         case "at least":
-            return f"at least ${money(found.price.value or 0.0)}"
+            return f"at least ${money(found.price.value or 0.0)}{ends(found)}"
     return found.price.note.split(";")[0]
 
 
 def ends(found: BreakEven) -> str:
-    """The interval behind a space, or nothing; a price below 0 is none."""
+    """The interval behind a space, or how sure it is without one; a price below 0 is none."""
     low, high = found.price.low, found.price.high
-    if low is None or high is None:
-        return f" ({found.price.note.split(' (')[0]})" if "too small" in found.price.note else ""
-    return f" [{end(low)}, {end(high)}]"
+    if low is not None and high is not None:
+        return f" [{end(low)}, {end(high)}]"
+    if TOO_SMALL in found.less.note:
+        return f" ({TOO_SMALL})"
+    return f" ({UNTOLD})" if doubt(found) else ""
+
+
+def doubt(found: BreakEven) -> str:
+    """What is said where the arm may as well pay more as less than the other."""
+    return "" if found.told or found.less.low is None else f"; {UNTOLD}"
+
+
+def saved(found: BreakEven, sign: int = 1) -> str:
+    """How much less it pays (or with -1: more), with its interval and how sure that is."""
+    less = found.less
+    amount = f"${money(abs(less.value or 0.0))} {'less' if sign > 0 else 'more'}"
+    if less.low is None or less.high is None:
+        return f"{amount} ({TOO_SMALL})" if TOO_SMALL in less.note else amount
+    low, high = sorted((sign * less.low, sign * less.high))
+    return f"{amount} [{signed(low)}, {signed(high)}]{doubt(found)}"
+
+
+def signed(value: float) -> str:
+    """An amount that may be below 0."""
+    return f"-{money(-value)}" if -math.inf < value < 0 else money(value)
 
 
 def end(value: float) -> str:
@@ -160,24 +185,26 @@ def said(found: BreakEven) -> str:
         case "below":
             return (
                 f"{on} costs less per solved task than {other.arm} while an hour of its GPU costs "
-                f"less than ${money(found.price.value or 0.0)}{ends(found)}."
+                f"less than ${money(found.price.value or 0.0)}{ends(found)}{doubt(found)}."
             )
         case "never":
             return (
                 f"{on} is dearer than {other.arm} even at $0 a GPU-hour: it pays {paid(side)} per "
-                f"solved task beside its local model, {other.arm} {paid(other)}."
+                f"solved task beside its local model, {other.arm} {paid(other)}. That is "
+                f"{saved(found, -1)}."
             )
         case "always":
             return (
                 f"{on} never called its local model and costs less than {other.arm} whatever a "
-                "GPU-hour costs."
+                f"GPU-hour costs: {saved(found)}."
             )
         case "same":
             return f"{on} costs what {other.arm} does, whatever a GPU-hour costs."
         case "at least":
             return (
-                f"{on} costs less than {other.arm} for sure while a GPU-hour costs less than "
-                f"${money(found.price.value or 0.0)}: {found.price.note}."
+                f"{on} costs less than {other.arm} at least while a GPU-hour costs less than "
+                f"${money(found.price.value or 0.0)}. Beside its local model it pays "
+                f"{saved(found)}. {found.price.note}."
             )
     return f"{on} has no break-even with {other.arm}: {found.price.note}."
 
@@ -186,8 +213,12 @@ def notes(found: Sequence[BreakEven]) -> list[str]:
     """What to beware of, each said once with the pairs it holds for."""
     pairs: dict[str, list[str]] = {}
     for each in found:
-        for note in filter(None, each.price.note.split("; ")):
+        said_of = f"{each.price.note}; {each.less.note}".split("; ")
+        for note in filter(None, dict.fromkeys(said_of)):
             pairs.setdefault(note, []).append(
                 f"{each.side.arm}-{each.other.arm} on {each.side.task}"
             )
-    return [f"{', '.join(names)}: {note}." for note, names in pairs.items()]
+    return [
+        f"{'Every pair' if len(names) == len(found) > 1 else ', '.join(names)}: {note}."
+        for note, names in pairs.items()
+    ]

@@ -21,10 +21,11 @@ from analysis.stats.samples import Floats
 _HOUR_S = 3600
 
 # The arm is the cheaper one `below` the price, `always` or `never` (whatever the price), or they
-# cost the `same`; `at least` is a price below which it is the cheaper one for sure; `unknown` is
-# what cannot be told.
+# cost the `same`; `at least` is a price that the break-even is not below, by the longest that its
+# hours can have been; `unknown` is what cannot be told. All are of the trials that there were: how
+# sure they are is said by `less`.
 Outcome = Literal["below", "always", "never", "same", "at least", "unknown"]
-# Where the hours come from: measured at the GPU, in part so, or the seconds of the model's calls.
+# Where hours come from: measured at the GPU, in part so, or the seconds of the model's calls.
 Hours = Literal["measured", "in part", "calls", "unknown"]
 
 
@@ -100,13 +101,21 @@ class BreakEven:
     """An arm with a local model beside another arm on a task.
 
     `price` is in USD per hour of the local model; below 0 where the arm is dearer at no price
-    at all. Its value is None where there is none, and its note says why.
+    at all. Its value is None where there is none, and its note says why. `less` is how much less
+    USD the arm pays per solved task beside its local model; an interval around 0 tells nothing.
     """
 
     side: Side
     other: Side
     outcome: Outcome
     price: Estimate
+    less: Estimate
+
+    @property
+    def told(self) -> bool:
+        """Whether the interval of `less` leaves out 0; False without one."""
+        low, high = self.less.low, self.less.high
+        return low is not None and high is not None and (low > 0 or high < 0)
 
 
 def break_evens(outlays: Iterable[Outlay]) -> tuple[BreakEven, ...]:
@@ -155,16 +164,21 @@ def _pair(side: Side, other: Side) -> BreakEven:
     n = min(side.trials, other.trials)
     for each in (side, other):
         if why := _cannot(each):
-            return BreakEven(side, other, "unknown", Estimate(None, n=n, note=why))
-    less = (other.per_solved("paid") or 0.0) - (side.per_solved("paid") or 0.0)
+            nothing = Estimate(None, n=n, note=why)
+            return BreakEven(side, other, "unknown", nothing, nothing)
+    less = _less(side, other, n)
+    return BreakEven(side, other, *_priced(side, other, less.value or 0.0, n), less)
+
+
+def _priced(side: Side, other: Side, less: float, n: int) -> tuple[Outcome, Estimate]:
     if side.hours is None or other.hours is None:
         return _without_hours(side, other, less, n)
     more = side.hours - other.hours
     if not more:
         outcome: Outcome = "always" if less > 0 else "never" if less < 0 else "same"
-        return BreakEven(side, other, outcome, Estimate(None, n=n, note="no hours to price"))
+        return outcome, Estimate(None, n=n, note="no hours to price")
     price = _bounded(Estimate(less / more, n=n), side, other)
-    return BreakEven(side, other, "below" if less > 0 else "never", price)
+    return "below" if less > 0 else "never", price
 
 
 def _cannot(side: Side) -> str:
@@ -175,7 +189,7 @@ def _cannot(side: Side) -> str:
     return f"{side.arm}: USD not known for {missing} of {side.trials}" if missing else ""
 
 
-def _without_hours(side: Side, other: Side, less: float, n: int) -> BreakEven:
+def _without_hours(side: Side, other: Side, less: float, n: int) -> tuple[Outcome, Estimate]:
     """What can be told all the same: no hours cost less than none, and no more than all the time.
 
     A trial's calls come one after the other, so its model served no longer than it lasted.
@@ -183,28 +197,44 @@ def _without_hours(side: Side, other: Side, less: float, n: int) -> BreakEven:
     arms = [each.arm for each in (side, other) if each.hours is None]
     why = f"{' and '.join(arms)}: seconds of the local model's calls are not on record"
     if other.seated:
-        return BreakEven(side, other, "unknown", Estimate(None, n=n, note=why))
+        return "unknown", Estimate(None, n=n, note=why)
     if less <= 0:
-        return BreakEven(side, other, "never", Estimate(None, n=n, note=why))
+        return "never", Estimate(None, n=n, note=why)
     wall = side.per_solved("wall")
     if not wall:
-        return BreakEven(side, other, "unknown", Estimate(None, n=n, note=why))
+        return "unknown", Estimate(None, n=n, note=why)
     note = f"{why}; the whole trial is taken as the GPU's"
-    return BreakEven(side, other, "at least", Estimate(less / wall * _HOUR_S, n=n, note=note))
+    return "at least", Estimate(less / wall * _HOUR_S, n=n, note=note)
 
 
 def _bounded(found: Estimate, side: Side, other: Side) -> Estimate:
     """`found` with the interval that resampled trials give; the arms are resampled apart."""
-    if found.n < FEWEST:
-        return found.noted(f"{TOO_SMALL} ({side.trials} and {other.trials})")
     (solved, paid, seconds), (o_solved, o_paid, o_seconds) = (_draws(e) for e in (side, other))
     less = _each(o_paid, o_solved) - _each(paid, solved)
     more = (_each(seconds, solved) - _each(o_seconds, o_solved)) / _HOUR_S
     # Where the other arm takes the more hours, the price means the opposite: undetermined.
     drawn = numpy.where(more > 0, quotients(less, more), math.nan)
-    # Without a success nothing is cheaper than the arm that has one.
+    return _ends(found, side, other, _decided(drawn, solved, o_solved))
+
+
+def _less(side: Side, other: Side, n: int) -> Estimate:
+    """How much less the arm pays per solved task beside its local model, in USD."""
+    saved = (other.per_solved("paid") or 0.0) - (side.per_solved("paid") or 0.0)
+    (solved, paid, _), (o_solved, o_paid, _) = (_draws(e) for e in (side, other))
+    drawn = _each(o_paid, o_solved) - _each(paid, solved)
+    return _ends(Estimate(saved, n=n), side, other, _decided(drawn, solved, o_solved))
+
+
+def _decided(drawn: Floats, solved: Floats, o_solved: Floats) -> Floats:
+    """Without a success nothing is cheaper than the arm that has one."""
     drawn = numpy.where((solved == 0) & (o_solved > 0), -math.inf, drawn)
-    drawn = numpy.where((solved > 0) & (o_solved == 0), math.inf, drawn)
+    return numpy.where((solved > 0) & (o_solved == 0), math.inf, drawn)
+
+
+def _ends(found: Estimate, side: Side, other: Side, drawn: Floats) -> Estimate:
+    """`found` with the interval of these draws; NaN is undetermined and counts against both."""
+    if found.n < FEWEST:
+        return found.noted(f"{TOO_SMALL} ({side.trials} and {other.trials})")
     low = interval(numpy.where(numpy.isnan(drawn), -math.inf, drawn))[0]
     high = interval(numpy.where(numpy.isnan(drawn), math.inf, drawn))[1]
     if low == high:
@@ -214,10 +244,9 @@ def _bounded(found: Estimate, side: Side, other: Side) -> Estimate:
 
 def _draws(side: Side) -> tuple[Floats, Floats, Floats]:
     random = stream("break-even", side.task, side.arm)
-    solved, paid, seconds = sum_draws(
-        side.success > 0, numpy.vstack([side.paid, side.seconds]), random
-    ).T
-    return solved, paid, seconds
+    columns = numpy.nan_to_num(numpy.vstack([side.paid, side.seconds]))
+    solved, paid, seconds = sum_draws(side.success > 0, columns, random).T
+    return solved, paid, seconds if side.hours is not None else numpy.full_like(seconds, math.nan)
 
 
 def _each(spent: Floats, solved: Floats) -> Floats:

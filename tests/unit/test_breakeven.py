@@ -157,12 +157,38 @@ def test_the_order_of_the_trials_does_not_matter() -> None:
     assert break_evens(rows)[0].price == break_evens(reversed(rows))[0].price
 
 
+def test_how_much_less_it_pays_has_an_interval_that_may_hold_0() -> None:
+    mine = outlays("B", 1.0, 2.0, 3.0, hours=1.0)
+    open_, apart = (only(mine, outlays("A", *paid)) for paid in ((2.0, 2.0, 2.1), (8.0, 9.0, 9.5)))
+    assert open_.less.value == pytest.approx(2.1 / 3 + 4 / 3 - 2.0)
+    assert (open_.told, apart.told) == (False, True)
+    assert open_.less.low is not None
+    assert open_.less.low < 0
+    # All of A's trials less all of B's: no resample can be outside that.
+    assert apart.less.low is not None
+    assert 5.0 <= apart.less.low < (apart.less.value or 0) < (apart.less.high or 0) <= 8.5
+
+
+def test_two_trials_do_not_tell_who_pays_less() -> None:
+    found = only(outlays("B", 1.0, 2.0), outlays("A", 3.0, 4.0))
+    assert (found.less.low, found.less.high, found.told) == (None, None, False)
+    assert "n too small (2 and 2)" in found.less.note
+
+
+def test_seconds_that_nobody_measured_leave_the_money_its_interval() -> None:
+    costs = [1.0 + n / 1000 for n in range(400)]
+    found = only(outlays("B", *costs), outlays("A", *(9 * each for each in costs)))
+    assert (found.outcome, found.told) == ("at least", True)
+    assert found.less.low is not None
+    assert 0 < found.less.low < (found.less.value or 0) < (found.less.high or 0)
+
+
 # ---- the published trials -------------------------------------------------------------------
 
 
-def test_the_papers_free_executor_is_dearer_even_at_0_in_eight_pairs_of_nine() -> None:
+def published() -> list[Outlay]:
     lines = [line for line in paper_table() if line["iterations"] != "0"]
-    rows = [
+    return [
         Outlay(
             line["arm"],
             line["task"],
@@ -175,11 +201,19 @@ def test_the_papers_free_executor_is_dearer_even_at_0_in_eight_pairs_of_nine() -
         )
         for line in lines
     ]
-    found = {(e.side.task, e.other.arm): e.outcome for e in break_evens(rows)}
+
+
+def test_the_papers_free_executor_is_dearer_even_at_0_in_eight_pairs_of_nine() -> None:
+    found = {(e.side.task, e.other.arm): e.outcome for e in break_evens(published())}
     assert len(found) == 9
     # Where A failed once in four it pays more; B's seconds are not on record.
     assert {pair for pair, outcome in found.items() if outcome != "never"} == {("T2", "A")}
     assert found["T2", "A"] == "at least"
+
+
+def test_five_of_the_papers_nine_pairs_are_told_apart() -> None:
+    told = {(e.side.task, e.other.arm) for e in break_evens(published()) if e.told}
+    assert told == {("T1", "A"), ("T1", "C"), ("T1", "D"), ("T3", "A"), ("T3", "D")}
 
 
 # ---- the chapter ----------------------------------------------------------------------------
@@ -229,6 +263,29 @@ def test_a_dearer_arm_is_told_so_in_words() -> None:
     assert found.tables[0].rows[0][6] == "dearer even at $0 (n too small)"
 
 
+@pytest.mark.parametrize("seconds", [None, 1800.0])
+def test_a_difference_that_may_be_none_is_called_too_small_to_tell(seconds: float | None) -> None:
+    mine = [used(f"b{n}", "B", 1.0 + n, seconds) for n in range(4)]
+    dearer = chapter(*mine, *(used(f"a{n}", "A", 2.0 + n / 9) for n in range(4)))
+    assert "That is $0.33 more [-0." in dearer.sentences[0]
+    assert dearer.sentences[0].endswith("; n too small to tell.")
+    cheaper = chapter(*mine, *(used(f"a{n}", "A", 2.5 + n / 9) for n in range(4)))
+    assert "; n too small to tell." in cheaper.sentences[0]
+    for found in (dearer, cheaper):
+        cell = found.tables[0].rows[0][6]
+        assert ("(n too small to tell)" in cell, "[below 0" in cell) == (
+            seconds is None,
+            seconds is not None,
+        )
+
+
+def test_a_difference_that_is_told_needs_no_such_word() -> None:
+    mine = [used(f"b{n}", "B", 1.0 + n / 9) for n in range(4)]
+    found = chapter(*mine, *(used(f"a{n}", "A", 9.0 + n) for n in range(4)))
+    assert "too small" not in found.sentences[0]
+    assert any("n = 4: covers less than 95%" in note for note in found.tables[0].notes)
+
+
 def test_a_price_that_the_card_has_for_the_hour_is_no_part_of_what_was_paid() -> None:
     by_hour = replace(FREE, gpu_hour=9.0)
     found = chapter(used("b", "B", 1.0, 1800.0, by_hour), used("a", "A", 2.0))
@@ -250,7 +307,9 @@ def test_trials_without_a_result_are_left_out() -> None:
 def test_seconds_that_are_not_on_record_are_said_to_be_missing() -> None:
     found = chapter(used("b", "B", 1.0, None), used("a", "A", 2.0))
     assert found.sentences == (
-        "On T1, B costs less than A for sure while a GPU-hour costs less than $0.50: B: seconds of "
-        "the local model's calls are not on record; the whole trial is taken as the GPU's.",
+        "On T1, B costs less than A at least while a GPU-hour costs less than $0.50. Beside its "
+        "local model it pays $1.00 less (n too small). B: seconds of the local model's calls are "
+        "not on record; the whole trial is taken as the GPU's.",
     )
+    assert found.tables[0].rows[0][6] == "at least $0.50 (n too small)"
     assert found.tables[0].rows[0][7] == "not on record"
