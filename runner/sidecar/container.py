@@ -18,7 +18,7 @@ from runner.models.ollama_store import server_version
 from runner.sandbox import engine as docker
 from runner.sandbox.engine import Engine
 from runner.sidecar.engine import ensure_volume, last_words
-from runner.sidecar.gpu import FIX, REQUEST, no_gpu
+from runner.sidecar.gpu import FIX, NOT_ASKED, REQUEST, no_gpu, on_cpu
 
 LABEL = "runner.sidecar"  # its value is the recipe's kind
 KEY_LABEL = "runner.sidecar.key"
@@ -39,8 +39,8 @@ _HEALTH = {
         "import socket; socket.create_connection(('127.0.0.1', 11434), 9)",
     ],
 }
-_HEALTH_EVERY_NS = 30_000_000_000
-_NOT_ASKED = {"ollama": "OLLAMA_GPU=off", "standin": "a stand-in needs none"}
+# Its first minute is looked at more often: by default each 5 s.
+_HEALTH_TIMES_NS = {"interval": 30_000_000_000, "start_period": 60_000_000_000}
 _NAME_TAKEN = "is already in use by container"
 
 
@@ -93,10 +93,7 @@ def start(engine: Engine, recipe: Recipe, say: Callable[[str], None]) -> Sidecar
                 state = docker.inspect_container(engine, recipe.name) or state
             found = _answering(engine, state)
             if found.gpu == "cpu" and recipe.gpu != "off":
-                say(
-                    f"{found.name} runs on the CPU, slowly: {found.why}. To use a GPU, {FIX}, "
-                    "then `runner ollama --stop`"
-                )
+                say(on_cpu(found.name, found.why))
             return found
         except SandboxFailure as problem:
             if attempt == _TRIES - 1:
@@ -150,7 +147,7 @@ def _run(engine: Engine, recipe: Recipe, why: str | None) -> None:
         LABEL: recipe.kind,
         KEY_LABEL: recipe.key,
         GPU_LABEL: "gpu" if why == "" else "cpu",
-        WHY_LABEL: _NOT_ASKED[recipe.kind] if why is None else why,
+        WHY_LABEL: NOT_ASKED[recipe.kind] if why is None else why,
     }
     host: dict[str, object] = {
         "port_bindings": {PORT: ("127.0.0.1", _free_port())},
@@ -171,7 +168,7 @@ def _run(engine: Engine, recipe: Recipe, why: str | None) -> None:
         ports=[PORT],
         labels=labels,
         environment=dict(recipe.environment),
-        healthcheck={"test": _HEALTH[recipe.kind], "interval": _HEALTH_EVERY_NS},
+        healthcheck={"test": _HEALTH[recipe.kind], **_HEALTH_TIMES_NS},
     )
     docker.start_container(engine, recipe.name)
 

@@ -6,6 +6,7 @@ import tarfile
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,18 @@ def test_one_that_was_started_without_a_gpu_is_not_taken_for_one_with(engine: En
             start(engine, recipe(engine, gpu="on", name=wanted.name), say_nothing)
 
 
+def test_one_that_was_started_as_the_cpus_is_not_blamed_on_the_machine(engine: Engine) -> None:
+    told: list[str] = []
+    wanted = recipe(engine, gpu="off")
+    with removed(engine, wanted.name):
+        start(engine, wanted, told.append)
+        assert told == []
+        start(engine, replace(wanted, gpu="auto"), told.append)
+    (line,) = told
+    assert "`runner ollama --stop`, then repeat" in line
+    assert "install" not in line
+
+
 # ---- the container --------------------------------------------------------------------------
 
 
@@ -116,6 +129,13 @@ def test_it_is_bound_to_this_machine_capable_of_nothing_and_started_again_when_i
     assert host["DeviceRequests"] is None
     assert config["Labels"]["runner.sidecar"] == "standin"
     assert config["Healthcheck"]["Test"][0] == "CMD"
+
+
+def test_docker_finds_it_healthy(engine: Engine, there: Sidecar) -> None:
+    deadline = time.monotonic() + 30
+    while (health := state_of(engine, there.name)["State"]["Health"])["Status"] != "healthy":
+        assert time.monotonic() < deadline, health
+        time.sleep(0.2)  # the engine's own clock decides when it looks
 
 
 def test_it_is_found_again_and_left_as_it_is(engine: Engine) -> None:

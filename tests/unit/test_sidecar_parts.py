@@ -13,7 +13,7 @@ from runner.errors import EnvironmentProblem, ModelFailure, UsageError
 from runner.models.ollama_store import ModelFacts, load_model, loaded_models
 from runner.scripted.server import ScriptedServer
 from runner.sidecar.digests import FILE, check_digest
-from runner.sidecar.gpu import no_gpu
+from runner.sidecar.gpu import NOT_ASKED, no_gpu, on_cpu
 from runner.sidecar.power import Draw
 from runner.sidecar.seats import LocalSeat, check_able, local_seats
 from runner.sidecar.served import Screen, Served, serve_given
@@ -114,6 +114,14 @@ NVIDIA = (
 )
 def test_only_an_error_about_gpus_means_that_there_is_none(said: str, why: str | None) -> None:
     assert no_gpu(said) == why
+
+
+def test_a_sidecar_that_was_started_without_asking_is_only_to_be_started_anew() -> None:
+    for why in NOT_ASKED.values():
+        said = on_cpu("runner-ollama", why)
+        assert "`runner ollama --stop`, then repeat" in said
+        assert "install" not in said
+    assert "install NVIDIA's driver" in on_cpu("runner-ollama", "the engine has no runtime")
 
 
 # ---- a server of somebody else's ------------------------------------------------------------
