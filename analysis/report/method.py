@@ -40,7 +40,11 @@ def prices_section(record: Record) -> Section:
             (cell.task, cell.arm, f"{cell.solved} of {cell.results}", *amounts(cell))
             for cell in cells
         ),
-        ("USD per solved task here includes the money of trials without a result.",),
+        (
+            "USD per solved task holds the money of every trial with a result, failures included; "
+            "trials without one (infrastructure, cut short) are in neither figure. These are ranks "
+            "of what was seen; how sure they are is said above.",
+        ),
     )
     cards = Table(
         "Rate cards",

@@ -273,3 +273,8 @@ def test_usd_per_solved_task_is_one_figure_wherever_it_is_shown(tmp_path: Path) 
     assert task.cells[0].usd_per_solved.value == pytest.approx(viewed)
     assert task.cells[0].metrics["usd"].median.value == pytest.approx(median)
     assert cell.median_usd.after == pytest.approx(median)
+    report = build(record, answered(record))
+    prices = next(each for each in report.sections if each.name == "prices")
+    assert (
+        "trials without one (infrastructure, cut short) are in neither" in prices.tables[0].notes[0]
+    )
