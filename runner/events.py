@@ -148,6 +148,11 @@ class SessionStarted:
     host: str
     started_at: str
     slots: int = 0  # heavy commands at once on this machine; 0: not known
+    # What else was given, so that it can be given again.
+    cluster: str | None = None  # the scheduler's address
+    arm_files: tuple[str, ...] = ()
+    trial_budget_usd: float | None = None
+    call_budget_usd: float | None = None
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,11 @@ def session(
     work = Session(run.run_id, what.goal, state, accounts, needs, engine, record, display.stopping)
     ending: Ending | None = None
     try:
-        begin(record, run.run_id, what.goal, engine.capacity().trials, here, order.money)
+        jobs = engine.capacity().trials
+        begin(
+            *(record, run.run_id, what.goal, jobs, here),
+            *(order.money, order.selection, order.cluster),
+        )
         with display.shown():
             ending = traced(driven(work, gate, there), journal.path)
             finish(record, run.run_id, ending)

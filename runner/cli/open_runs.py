@@ -1,6 +1,7 @@
 """Runs that are paused or were broken off, each with the command that goes on with it."""
 
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -14,10 +15,20 @@ from runner.cli.summary import ask
 from runner.config.settings import Settings
 
 OPEN = """
-    select run_id, state, reason, lock::varchar, n, fixed, seed, jobs, budget_usd, arm_budget_usd
+    select run_id, state, reason, lock::varchar, session::varchar,
+        n, fixed, seed, jobs, budget_usd, arm_budget_usd
     from runs where state in ('paused', 'broken off') order by started_at, run_id
 """
 SESSION = ("n", "fixed", "seed", "jobs", "budget", "arm-budget")  # options, in the query's order
+# Options by their name in a session's beginning, which older runs do not have.
+ALSO = {
+    "trial_budget_usd": "trial-budget",
+    "call_budget_usd": "call-budget",
+    "cluster": "cluster",
+    "arm_files": "arm-file",
+}
+# How the limits of a run and of an arm say that they are reached; rates have limits too.
+OF_MONEY = re.compile(r"the (run|arm)'s limit of \$|the limit of arm .* is reached")
 
 
 def show_open_runs(console: Console, settings: Settings) -> None:
@@ -26,25 +37,21 @@ def show_open_runs(console: Console, settings: Settings) -> None:
         return
     console.print("\n[bold]Runs to go on with[/]")
     me = "runner" if shutil.which("runner") else sys.argv[0]
-    for run_id, state, reason, lock, *session in rows:
+    for run_id, state, reason, lock, began, *session in rows:
         console.print(Text(f"{state}: {first_line(str(run_id))}", style="yellow"), end="")
         said = first_line(str(reason or "its process died before it was done"), 300)
         console.print(Text(f"  {said}"), soft_wrap=True)
-        command = [
-            *command_words(str(run_id), lock_of(lock), dict(zip(SESSION, session, strict=True)))
-        ]
+        given = dict(zip(SESSION, session, strict=True)) | also_given(object_of(began))
+        command = [*command_words(str(run_id), object_of(lock), given)]
         console.print(Text(f"  {shlex.join([me, *command])}"), soft_wrap=True)
-        if "limit" in said:
+        if OF_MONEY.search(said):
             console.print(Text("  give it a higher limit of money first", style="dim"))
 
 
 def command_words(
     run_id: str, lock: Mapping[str, object], session: Mapping[str, object]
 ) -> Iterator[str]:
-    """The words after `runner`: what its lock stands for, as far as its last session went.
-
-    A limit of a trial's or a call's money that was given is not told apart from an arm's own.
-    """
+    """The words after `runner`: what its lock stands for, as far as its last session went."""
     yield from ("matrix", "--run", run_id)
     for name in ("models", "arms", "tasks"):
         if given := lock.get(name):
@@ -54,6 +61,9 @@ def command_words(
     for name, value in session.items():
         if value is True:
             yield f"--{name}"
+        elif isinstance(value, list):
+            for each in value:
+                yield from (f"--{name}", str(each))
         elif value is not None and value is not False:
             yield "-n" if name == "n" else f"--{name}"
             yield f"{value:g}" if isinstance(value, float) else str(value)
@@ -77,7 +87,12 @@ def named(given: object) -> list[str]:
     return [str(each) for each in given] if isinstance(given, dict | list) else []
 
 
-def lock_of(text: object) -> Mapping[str, object]:
-    """A run's lock as read from its JSON text."""
-    lock = json.loads(str(text))
-    return lock if isinstance(lock, dict) else {}
+def also_given(began: Mapping[str, object]) -> Mapping[str, object]:
+    """Options of a session's beginning for which the table has no column."""
+    return {option: began.get(name) for name, option in ALSO.items()}
+
+
+def object_of(text: object) -> Mapping[str, object]:
+    """A JSON object as read from its text; empty where there is none."""
+    found = json.loads(str(text)) if text else {}
+    return found if isinstance(found, dict) else {}

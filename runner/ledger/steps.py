@@ -24,6 +24,7 @@ from runner.ledger.journal_lines import BEGINNING, JournalLines, Place
 from runner.ledger.pieces import Mark, Step
 from runner.ledger.texts import table_of, valid
 
+_OF_SESSION = ("run_id", "n", "fixed", "seed", "jobs", "budget_usd", "arm_budget_usd")
 _OF_TRIALS = ("calls", "usage", "tool_calls", "checks", "trials")
 
 
@@ -193,11 +194,7 @@ def _write_run(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
                     "budget_usd = $budget_usd, arm_budget_usd = $arm_budget_usd, "
                     "sessions = sessions + 1, state = 'running', reason = NULL, ended_at = NULL, "
                     "session = $session WHERE run_id = $run_id",
-                    {
-                        k: v
-                        for k, v in vars(event).items()
-                        if k not in ("host", "started_at", "slots")
-                    }
+                    {name: getattr(event, name) for name in _OF_SESSION}
                     | {
                         "session": valid(json.dumps(json.loads(to_json(event)), ensure_ascii=False))
                     },

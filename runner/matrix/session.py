@@ -16,6 +16,7 @@ from runner.matrix.driver import Ending
 from runner.matrix.engine import Cell
 from runner.matrix.lock import check_lock, first_event, last_end, run_id, unfinished
 from runner.matrix.schedule import Goal, Past
+from runner.matrix.selection import Selection
 from runner.trial.run import now
 from runner.types import JsonObject, ProviderKind
 
@@ -118,7 +119,16 @@ def past(run: RunRecord) -> list[Past]:
     ]
 
 
-def begin(record: Record, run: str, goal: Goal, jobs: int, slots: int, money: Money) -> None:
+def begin(
+    record: Record,
+    run: str,
+    goal: Goal,
+    jobs: int,
+    slots: int,
+    money: Money,
+    selection: Selection,
+    cluster: str | None = None,
+) -> None:
     """Put the session's beginning on record."""
     record(
         SessionStarted(
@@ -132,6 +142,10 @@ def begin(record: Record, run: str, goal: Goal, jobs: int, slots: int, money: Mo
             arm_budget_usd=money.arm_usd,
             host=socket.gethostname(),
             started_at=now(),
+            cluster=cluster,
+            arm_files=tuple(str(Path(each.where).absolute()) for each in selection.arm_files),
+            trial_budget_usd=selection.trial_usd,
+            call_budget_usd=selection.call_usd,
         )
     )
 

@@ -1,6 +1,7 @@
 """`runner status` in another terminal: runs that go on, and runs that could go on."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -144,6 +145,30 @@ def test_a_paused_run_is_listed_with_its_reason_and_its_command(
     assert f"paused: {RUN}  the run's limit of $5.00 is reached" in said
     assert f"matrix --run {RUN} --arms A,B,C,D --tasks T1,T2,T3 -n 2 --seed 1" in said
     assert "give it a higher limit of money first" in said
+
+
+def test_a_limit_of_a_rate_is_none_of_money(
+    journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end = paused("429: the rate limit of 50 requests per minute is reached, $0.10 spent")
+    written(journal, run_started(), session(), end).close()
+    assert "higher limit" not in status(capsys)
+
+
+def test_the_command_says_what_else_the_last_session_was_given(
+    journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = replace(
+        session(),
+        cluster="tls://head:8786",
+        arm_files=("/home/me/my arm.toml", "/home/me/b.toml"),
+        trial_budget_usd=2.5,
+        call_budget_usd=0.75,
+    )
+    written(journal, run_started(), given, paused("enough")).close()
+    said = status(capsys)
+    assert "--trial-budget 2.5 --call-budget 0.75 --cluster tls://head:8786" in said
+    assert "--arm-file '/home/me/my arm.toml' --arm-file /home/me/b.toml" in said
 
 
 def test_a_run_whose_process_died_is_listed_as_broken_off(
