@@ -1,20 +1,24 @@
 """The same trials under two rate cards: what each cell costs by both, and which ranks change."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from statistics import median
+
+NO_PRICE = "no price"
 
 
 @dataclass(frozen=True)
 class Pair:
     """An amount in USD by the card compared with (`before`) and by the other (`after`).
 
-    None is an amount that a card cannot tell, for want of a price or of a solved trial.
+    None is an amount that there is not; `why` says what it wants: a result, a solved trial, one
+    that met no cap, or a price.
     """
 
     before: float | None
     after: float | None
+    why: str = field(default=NO_PRICE, compare=False)
 
     @property
     def ratio(self) -> float | None:
@@ -71,12 +75,21 @@ def _cell(task: str, arm: str, trials: Sequence[PricedTrial]) -> PricedCell:
         median_usd=Pair(
             _median([trial.usd.before for trial in completed]),
             _median([trial.usd.after for trial in completed]),
+            absent(len(results), solved) or ("" if completed else "all met a cap") or NO_PRICE,
         ),
         usd_per_solved=Pair(
             _per_solved([trial.usd.before for trial in results], solved),
             _per_solved([trial.usd.after for trial in results], solved),
+            absent(len(results), solved) or NO_PRICE,
         ),
     )
+
+
+def absent(results: int, solved: int) -> str:
+    """Why there is nothing to price; '' where there is."""
+    if not results:
+        return "no result"
+    return "" if solved else "none solved"
 
 
 def _median(amounts: Sequence[float | None]) -> float | None:
@@ -99,10 +112,11 @@ def rank_changes(amounts: Mapping[str, Pair]) -> tuple[str, ...]:
         for arm, pair in sorted(amounts.items())
         if pair.before is not None and pair.after is not None
     }
-    unranked = [arm for arm in sorted(amounts) if arm not in ranked]
+    unranked: dict[str, list[str]] = {}
+    for arm in sorted(set(amounts) - set(ranked)):
+        unranked.setdefault(amounts[arm].why, []).append(arm)
     clauses = [*_overtakings(ranked), *_lead(ranked)]
-    if unranked:
-        clauses.append(f"{_listed(unranked)}: no rank (none solved, or no price)")
+    clauses += [f"{_listed(arms)}: no rank ({why})" for why, arms in unranked.items()]
     return tuple(clauses)
 
 

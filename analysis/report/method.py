@@ -79,10 +79,11 @@ def changes(cells: Sequence[PricedCell]) -> Iterable[str]:
 
 def amounts(cell: PricedCell) -> Iterable[str]:
     """Both measures by both cards."""
-    absent = "no price" if cell.solved else "none solved"
     for _, measure in MEASURES:
         pair = measure(cell)
-        yield from (absent if value is None else usd(value) for value in (pair.before, pair.after))
+        yield from (
+            pair.why if value is None else usd(value) for value in (pair.before, pair.after)
+        )
         yield NONE if pair.ratio is None else f"{pair.ratio:.2f}"
 
 

@@ -86,8 +86,9 @@ def priced(
     rows = query(settings.database, TRIALS, wait_s=settings.db_wait_s, parameters=cards).rows
     found: dict[str, list[PricedTrial]] = {}
     for kind, task, arm, success, result, censored, *usd in rows:
-        pair = Pair(*(each if isinstance(each, float) else None for each in usd))
-        trial = PricedTrial(str(task), str(arm), bool(success), bool(result), pair, bool(censored))
+        was, now = (each if isinstance(each, float) else None for each in usd)
+        trial = PricedTrial(str(task), str(arm), bool(success), bool(result), Pair(was, now),
+                            bool(censored))  # fmt: skip
         found.setdefault(str(kind), []).append(trial)
     return found
 
@@ -122,17 +123,16 @@ def cells_table(kind: str, cells: Sequence[PricedCell], before: RateCard, after:
     for cell in cells:
         solved = f"{cell.solved} of {cell.results}"
         pairs = (cell.median_usd, cell.usd_per_solved)
-        amounts = [text for pair in pairs for text in pair_cells(pair, cell.solved)]
+        amounts = [text for pair in pairs for text in pair_cells(pair)]
         table.add_row(cell.task, cell.arm, str(marked(kind)), solved, *amounts)
     return table
 
 
-def pair_cells(pair: Pair, solved: int) -> tuple[str, str, str]:
+def pair_cells(pair: Pair) -> tuple[str, str, str]:
     """Both amounts and how many times one the other is; what is missing says why."""
-    absent = "no price" if solved else "none solved"
     ratio = "" if pair.ratio is None else f"{pair.ratio:.2f}"
     before, after = (
-        absent if each is None else f"{each:.3f}" for each in (pair.before, pair.after)
+        pair.why if each is None else f"{each:.3f}" for each in (pair.before, pair.after)
     )
     return before, after, ratio
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.calls import Measured, measured
-from analysis.prices import Pair, PricedTrial, price_cells
+from analysis.prices import NO_PRICE, Pair, PricedTrial, price_cells
 from analysis.stats.samples import TrialRow, trial_rows
 from analysis.whatif import CacheLife, Change, assumptions, recompute, unrecorded
 from runner.cli import options as opt
@@ -145,7 +145,7 @@ def cells_table(trials: Sequence[PricedTrial], *, unrecorded: bool) -> Table:
             cell.arm,
             f"{cell.solved} of {cell.results}",
             *amounts(mean(mine), unrecorded),
-            *(amounts(cell.usd_per_solved, unrecorded) if cell.solved else ("none solved", "", "")),
+            *amounts(cell.usd_per_solved, unrecorded),
         )
     return table
 
@@ -155,7 +155,7 @@ def mean(trials: Sequence[PricedTrial]) -> Pair:
     results = [each for each in trials if each.result]
     before = [each.usd.before for each in results]
     after = [each.usd.after for each in results]
-    return Pair(_mean(before), _mean(after))
+    return Pair(_mean(before), _mean(after), NO_PRICE if results else "no result")
 
 
 def _mean(amounts: Sequence[float | None]) -> float | None:
@@ -166,8 +166,8 @@ def _mean(amounts: Sequence[float | None]) -> float | None:
 def amounts(pair: Pair, unrecorded: bool) -> tuple[str, str, str]:
     """Before, after, and by how much the second differs; what is missing says why."""
     if pair.before is None:
-        return "no price", "", ""
+        return pair.why, "", ""
     if pair.after is None:
-        return f"{pair.before:.4f}", "not on record" if unrecorded else "no price", ""
+        return f"{pair.before:.4f}", "not on record" if unrecorded else pair.why, ""
     change = "" if pair.ratio is None else f"{pair.ratio - 1:+.1%}"
     return f"{pair.before:.4f}", f"{pair.after:.4f}", change

@@ -63,6 +63,22 @@ def test_a_success_that_met_a_cap_is_in_the_money_and_in_no_median() -> None:
     assert cell.usd_per_solved == Pair(3, 3)
 
 
+@pytest.mark.parametrize(
+    ("trials", "median", "per_solved"),
+    [
+        ([trial("A", 1, 1, void=True)], "no result", "no result"),
+        ([trial("A", 1, 1, success=False)], "none solved", "none solved"),
+        ([trial("A", 1, 1, censored=True)], "all met a cap", "no price"),
+        ([trial("A", 1, None)], "no price", "no price"),
+    ],
+)
+def test_what_an_amount_wants_is_said(
+    trials: list[PricedTrial], median: str, per_solved: str
+) -> None:
+    (cell,) = price_cells(trials)
+    assert (cell.median_usd.why, cell.usd_per_solved.why) == (median, per_solved)
+
+
 def test_a_ratio_needs_both_amounts_and_something_to_divide_by() -> None:
     assert Pair(2, 1).ratio == 0.5
     assert [Pair(None, 1).ratio, Pair(1, None).ratio, Pair(0, 1).ratio] == [None, None, None]
@@ -76,10 +92,19 @@ def test_a_ratio_needs_both_amounts_and_something_to_divide_by() -> None:
     [
         ({}, ()),
         ({"A": Pair(1, 2)}, ()),
-        ({"A": Pair(None, None)}, ("A: no rank (none solved, or no price)",)),
+        ({"A": Pair(None, None)}, ("A: no rank (no price)",)),
         (
             {"A": Pair(1, 2), "B": Pair(2, None), "C": Pair(None, 1)},
-            ("B and C: no rank (none solved, or no price)",),
+            ("B and C: no rank (no price)",),
+        ),
+        (
+            {
+                "A": Pair(None, None, "none solved"),
+                "B": Pair(None, None, "all met a cap"),
+                "C": Pair(1, 2),
+                "D": Pair(None, None, "none solved"),
+            },
+            ("A and D: no rank (none solved)", "B: no rank (all met a cap)"),
         ),
         ({"A": Pair(1, 1), "B": Pair(2, 2)}, ("A's lead over B stays at 2.0x",)),
         ({"A": Pair(1, 1), "B": Pair(2, 3)}, ("A's lead over B grows from 2.0x to 3.0x",)),

@@ -1,5 +1,6 @@
 """`runner reprice`: both cards side by side, changes in words, what has no price by name."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_a_model_without_a_price_is_named_and_its_cell_shows_no_usd(
     )
     row = next(line for line in text.splitlines() if line.startswith("T1    E"))
     assert row.split()[3:] == ["1", "of", "1", "no", "price", "0.400", "no", "price", "0.400"]
-    assert "E: no rank (none solved, or no price)" in text
+    assert "E: no rank (no price)" in text
 
 
 def test_a_cell_without_success_says_so(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,6 +77,30 @@ def test_a_cell_without_success_says_so(results: Path, capsys: pytest.CaptureFix
     write_journal(results / "journal", "t1", [begun, ended("t1", "failed")])
     assert "0 of 1" in (text := said(capsys))
     assert "none solved" in text
+    assert "A: no rank (none solved)" in text
+
+
+def test_a_cell_whose_successes_all_met_a_cap_has_a_sum_and_no_median(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = started("t1", run_id="t1", arm="A", task="T1", kind="live")
+    calls = call("t1", 1, Usage(100_000), role="solo", model=OPUS)
+    write_journal(
+        results / "journal", "t1", [begun, *calls, replace(ended("t1", "cap"), success=True)]
+    )
+    text = said(capsys)
+    (row,) = [line.split() for line in text.splitlines() if line.startswith("T1")]
+    assert " ".join(row[3:]) == "1 of 1 all met a cap all met a cap 1.500 0.500 0.33"
+    assert "A: no rank (all met a cap)" in text
+    assert "no price" not in text
+
+
+def test_a_cell_without_a_result_says_so(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = started("t1", run_id="t1", arm="A", kind="live")
+    write_journal(results / "journal", "t1", [begun, ended("t1", "infra")])
+    text = said(capsys)
+    assert "0 of 0" in text
+    assert "A: no rank (no result)" in text
 
 
 def test_a_lost_call_is_counted_at_its_reserve_and_said(

@@ -7,10 +7,11 @@ one return, billed as plain input: 0.0015 USD.
 from pathlib import Path
 
 import pytest
-from ledger_samples import trial, write_journal
+from ledger_samples import ended, trial, write_journal
 from published_samples import OPUS, QWEN, published, usage, write
 
 from runner.cli.main import main
+from runner.errors import Status
 
 
 @pytest.fixture
@@ -87,6 +88,17 @@ def test_each_change_is_reckoned_as_by_hand(
     assert "simulated" in out
     assert "Taken for granted" in out
     assert "goes on as it did" in out
+
+
+@pytest.mark.parametrize(("ending", "why"), [("infra", "no result"), ("failed", "none solved")])
+def test_a_cell_without_a_figure_says_what_it_wants(
+    results: Path, capsys: pytest.CaptureFixture[str], ending: Status, why: str
+) -> None:
+    write_journal(results / "journal", "r1", [*trial("t1")[:-1], ended("t1", ending)])
+    words = cell(said(capsys, "--cache", "1h"), "T3", "C")
+    assert words[-2:] == why.split()
+    assert "price" not in words
+    assert (words[:2] == why.split()) is (ending == "infra")
 
 
 def test_imported_returns_can_not_be_cut_and_the_cell_says_so(
