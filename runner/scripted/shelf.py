@@ -35,11 +35,17 @@ class Layer:
 class Shelf:
     """What is on disk; safe for threads, and remembered in `folder` if there is one."""
 
-    def __init__(self, folder: Path | None = None, faults: Sequence[Fault] = ()) -> None:
-        """`faults` of the kinds `pull-...` count pulls; `digest` is for ever."""
+    def __init__(
+        self, folder: Path | None = None, faults: Sequence[Fault] = (), digest: str = ""
+    ) -> None:
+        """`faults` of the kinds `pull-...` count pulls; `digest` is for ever.
+
+        Every model has the given `digest` (hex), if there is one, else one of its own.
+        """
         self._path = folder / _STATE if folder else None
         self._faults = [each for each in faults if each.kind.startswith("pull-")]
         self._other = any(each.kind == "digest" for each in faults)
+        self._digest = digest
         self._lock = threading.Lock()
         self._pulls = 0
         self._whole: set[str] = set()
@@ -56,7 +62,7 @@ class Shelf:
 
     def digest(self, model: str) -> str:
         """The digest of a model, as the list of models shows it: hex."""
-        return hashlib.sha256(f"{model} {self._other}".encode()).hexdigest()
+        return self._digest or hashlib.sha256(f"{model} {self._other}".encode()).hexdigest()
 
     def size(self, model: str) -> int:
         """The bytes of a model's layers."""

@@ -4,6 +4,7 @@ STANDIN_PORT     the port it listens on, on all of the container's addresses; 11
 STANDIN_FOLDER   where it keeps what it holds, as Ollama keeps its models; must exist
 STANDIN_FAULTS   what goes wrong there: kinds of a disk and, for calls whose address names
                  no script, kinds of a call (see `runner.scripted.faults`)
+STANDIN_DIGEST   the digest of every model, in hex; without it each has its own
 """
 
 import json
@@ -32,7 +33,7 @@ def main() -> None:
     app = App(
         Solutions({}, folder),
         PERSONAS,
-        shelf=Shelf(folder, faults),
+        shelf=Shelf(folder, faults, os.environ.get("STANDIN_DIGEST", "")),
         faults=tuple(each for each in faults if each.kind in KINDS),
         numbers=numbers,
     )

@@ -38,10 +38,18 @@ def image_digest(engine: Engine, reference: str) -> str | None:
     if image_id(engine, reference) is None:
         return None
     with engine.translated(f"inspect the image {reference}", EnvironmentProblem):
-        found = engine.client.api.inspect_image(reference)
-    name = reference.partition("@")[0].rpartition(":")[0] or reference
+        return named_digest(reference, engine.client.api.inspect_image(reference))
+
+
+def named_digest(reference: str, found: Mapping[str, Any]) -> str:
+    """The digest of an image the engine shows as `found`, as the registry of `reference` names it.
+
+    Else that of another registry, else the image's id.
+    """
+    folder, slash, last = reference.partition("@")[0].rpartition("/")
+    name = f"{folder}{slash}{last.partition(':')[0]}"  # a colon before the slash is a port's
     known = [str(each) for each in found.get("RepoDigests") or ()]
-    own = [each for each in known if each.partition("@")[0] == name.partition("@")[0]]
+    own = [each for each in known if each.partition("@")[0] == name]
     return (own or known or [f"@{found['Id']}"])[0].partition("@")[2]
 
 

@@ -148,10 +148,9 @@ def serve_sidecar(
     """
     reference = image or pins.image.reference
     digest = _ensured_image(engine, reference, screen)
+    # By one name, whatever the reference: results are of one server's build.
     pinned = pins.image.digest if image is None else None
-    check_digest(
-        results, "image", image or f"{pins.image.name}:{pins.image.version}", digest, pinned
-    )
+    check_digest(results, "image", pins.image.name, digest, pinned)
     recipe = Recipe("ollama", NAME, reference, VOLUME, pins.environment, gpu)
     there = container.start(engine, recipe, screen.say)
     served = _with_models(there, digest, seats, results, "model", pins, screen)
@@ -185,9 +184,9 @@ def _ensured_image(engine: Engine, reference: str, screen: Screen) -> str:
         except EnvironmentProblem as problem:
             raise EnvironmentProblem(
                 f"there is no Ollama: {problem}\n"
-                "Fix, one of: repeat the command where an image registry can be reached; load the "
-                "image (`docker load`); name a mirror's with OLLAMA_IMAGE; or set OLLAMA_HOST to "
-                "an Ollama server of yours. Arms without a local model need none."
+                "Fix, one of: repeat the command where an image registry can be reached; load an "
+                "image (`docker load`) and name it with OLLAMA_IMAGE; name a mirror's so; or set "
+                "OLLAMA_HOST to an Ollama server of yours. Arms without a local model need none."
             ) from problem
         screen.pulling(f"image {reference}", Pulled("success", 0, 0))
         digest = image_digest(engine, reference)

@@ -42,9 +42,10 @@ def removed(engine: Engine, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def standin(engine: Engine, faults: str = "") -> Iterator[Sidecar]:
-    """One that runs, with these faults."""
-    made_of = recipe(engine, {"STANDIN_FAULTS": faults} if faults else None)
+def standin(engine: Engine, faults: str = "", digest: str = "") -> Iterator[Sidecar]:
+    """One that runs, with these faults, and this digest of its models."""
+    asked = {"STANDIN_FAULTS": faults, "STANDIN_DIGEST": digest}
+    made_of = recipe(engine, {name: value for name, value in asked.items() if value})
     with removed(engine, made_of.name):
         yield start(engine, made_of, lambda line: None)
 

@@ -12,6 +12,7 @@ from commandline import ROOT, runner
 from fast_image import TASKS, ensure_fast_images
 from sidecars import MODEL, standin
 
+from runner.config.ollama import load_pins
 from runner.config.tasks import load_tasks
 from runner.ledger.duck import query
 from runner.models.ollama_store import pull_model
@@ -144,7 +145,8 @@ def test_a_server_that_is_given_is_used_and_its_power_is_on_record(
     engine: Engine, tmp_path: Path
 ) -> None:
     solution = load_tasks(TASKS)["S1"].solution
-    with standin(engine) as there, lead("orchestrator") as env:
+    pinned = load_pins().models[MODEL]
+    with standin(engine, digest=pinned) as there, lead("orchestrator") as env:
         pull_model(there.host, MODEL, lambda progress: None)
         task = tell(there.host, "S1", solution)
         host = there.host + Address("oracle?latency=0.02", task, "executor").path
@@ -155,6 +157,7 @@ def test_a_server_that_is_given_is_used_and_its_power_is_on_record(
         assert {each.name for each in running(engine, "ollama")} == before
     status, ollama, _ = trial_of(tmp_path)
     assert (status, ollama["place"], ollama["power_measured"]) == ("solved", "given", True)
+    assert ollama["models"][MODEL]["digest"] == pinned
     for _, _, seconds, detail in executor_calls(tmp_path):
         # The machine draws 180 W all the time, so a second is 0.05 Wh; half a GPU is busy.
         assert detail["watt_hours"] == pytest.approx(seconds * 0.05, rel=0.9, abs=1e-5)

@@ -12,7 +12,6 @@ from runner.config.ollama import Pins, load_pins
 from runner.errors import EnvironmentProblem, ModelFailure, UsageError
 from runner.models.ollama_store import ModelFacts, load_model, loaded_models
 from runner.scripted.server import ScriptedServer
-from runner.sidecar.digests import FILE, check_digest
 from runner.sidecar.gpu import NOT_ASKED, no_gpu, on_cpu
 from runner.sidecar.power import Draw
 from runner.sidecar.seats import LocalSeat, check_able, local_seats
@@ -23,39 +22,6 @@ from runner.sidecar.watch import Sampler
 MODEL = "qwen3.5:9b"
 SEAT = LocalSeat(MODEL, 8192, loading={"num_ctx": 8192})
 FACTS = ModelFacts(MODEL, "ab" * 32, 9, "9.7B", "Q4_K_M", "qwen35", 262_144, ("tools", "thinking"))
-
-
-# ---- digests --------------------------------------------------------------------------------
-
-
-def test_another_digest_than_the_first_is_refused_with_both(tmp_path: Path) -> None:
-    check_digest(tmp_path, "model", MODEL, "aa11")
-    check_digest(tmp_path, "model", MODEL, "aa11")
-    with pytest.raises(EnvironmentProblem, match=r"bb22.*began with aa11.*RUNNER_RESULTS"):
-        check_digest(tmp_path, "model", MODEL, "bb22")
-    assert json.loads((tmp_path / FILE).read_text()) == {"model": {MODEL: "aa11"}}
-
-
-def test_another_digest_than_the_pinned_is_refused_and_not_kept(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentProblem, match=r"bb22.*pins aa"):
-        check_digest(tmp_path, "model", MODEL, "bb22", pinned="aa")
-    assert not (tmp_path / FILE).exists()
-    check_digest(tmp_path, "model", MODEL, "aa11", pinned="aa")
-
-
-def test_models_images_and_scripted_models_are_told_apart(tmp_path: Path) -> None:
-    check_digest(tmp_path, "model", MODEL, "1")
-    check_digest(tmp_path, "scripted model", MODEL, "2")
-    check_digest(tmp_path, "image", MODEL, "3")
-    check_digest(tmp_path, "model", "other", "4")
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"model": "aa"}', "\x00"])
-def test_a_damaged_file_is_named_and_left(tmp_path: Path, text: str) -> None:
-    (tmp_path / FILE).write_text(text)
-    with pytest.raises(EnvironmentProblem, match=FILE):
-        check_digest(tmp_path, "model", MODEL, "aa11")
-    assert (tmp_path / FILE).read_text() == text
 
 
 # ---- what is asked of a model ---------------------------------------------------------------
@@ -129,7 +95,8 @@ def test_a_sidecar_that_was_started_without_asking_is_only_to_be_started_anew() 
 
 @pytest.fixture
 def pins() -> Pins:
-    return load_pins()
+    """Of models none: the stand-in's are not those that are pinned."""
+    return replace(load_pins(), models={})
 
 
 @pytest.fixture
@@ -148,6 +115,11 @@ def test_nobody_at_the_address_is_said_with_what_to_do(pins: Pins, tmp_path: Pat
 def test_a_missing_model_is_named_with_the_command(given: str, pins: Pins, tmp_path: Path) -> None:
     with pytest.raises(EnvironmentProblem, match="ollama pull another"):
         serve_given(given, (replace(SEAT, model="another"),), tmp_path, pins)
+
+
+def test_another_build_than_the_pinned_is_refused(given: str, tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match=f"model {MODEL} .*ollama.toml pins 6488c96fa5fa"):
+        serve_given(given, (SEAT,), tmp_path, load_pins())
 
 
 def test_that_nobody_tells_its_power_is_said_once(
