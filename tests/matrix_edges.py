@@ -20,10 +20,11 @@ from fakes import DictSandbox, entry, ran
 from runner import wiring
 from runner.catalogue import Catalogue
 from runner.cli import matrix_session
+from runner.config.arms import Arm
 from runner.config.settings import Settings
 from runner.config.solution import Create
 from runner.config.tasks import Task
-from runner.errors import SandboxFailure
+from runner.errors import EnvironmentProblem, SandboxFailure
 from runner.image.build import ImageRef
 from runner.image.states import starting_tree
 from runner.judge.hearing import REPORT
@@ -116,6 +117,17 @@ def sandboxes_fail(first: str, last: str) -> None:
             yield opened
 
     put(wiring, "sandbox", sandbox)
+
+
+def local_models(loaded: str) -> None:
+    """Arms with a local model are played here; `loaded` no says that it cannot be had."""
+
+    def preloaded(players: Any, arm: Arm, *_more: object) -> None:
+        if loaded == "no" and arm.local_models:
+            raise EnvironmentProblem("model qwen cannot be loaded: no memory")
+
+    put(wiring, "with_server", lambda players, *_more: players)
+    put(wiring, "preloaded", preloaded)
 
 
 def bug(number: str) -> None:

@@ -6,17 +6,19 @@ from dataclasses import dataclass, field, replace
 
 from runner import wiring
 from runner.budget import Account
+from runner.errors import EnvironmentProblem
 from runner.events import Record, TrialEnded, Waited
 from runner.ledger.transcript import TranscriptWriter
 from runner.matrix.engine import Attempt, Cell, Done
 from runner.matrix.here import Gate, await_engine, guarded
+from runner.matrix.schedule import NOT_LOADED
 from runner.matrix.selection import Benches, Parts
 from runner.players import PLACE
 from runner.recording.record import noting
 from runner.sandbox.engine import answers
 from runner.slots import Slots
 from runner.stop import Stop
-from runner.trial.run import run_trial
+from runner.trial.run import now, run_trial, started
 from runner.trial.spec import TrialSpec
 from runner.types import JsonObject
 
@@ -44,8 +46,11 @@ class Trials:
         spec = self.spec(attempt)
         account = Account("trial", spec.arm.limits.usd, self.accounts[spec.arm.id])
         shared = wiring.Shared(account, self.slots, stop)
-        keep = spec.provider_kind == "live"
-        ended = play(bench, self.what.players, spec, shared, self.record, keep=keep, gate=self.gate)
+        keep, players = spec.provider_kind == "live", self.what.players
+        try:
+            ended = play(bench, players, spec, shared, self.record, keep=keep, gate=self.gate)
+        except NotLoaded as problem:
+            ended = not_begun(spec, self.record, str(problem))
         return Done(attempt, ended, account.spent_usd)
 
     def spec(self, attempt: Attempt) -> TrialSpec:
@@ -66,6 +71,32 @@ class Trials:
         )
 
 
+class NotLoaded(EnvironmentProblem):
+    """A local model cannot be had: arms without it can go on."""
+
+
+def not_begun(spec: TrialSpec, record: Record, reason: str) -> TrialEnded:
+    """Put a trial on record whose local model could not be loaded: it sent no call."""
+    ended = TrialEnded(
+        trial_id=spec.trial_id,
+        status="infra",
+        success=False,
+        harness_green=False,
+        iterations=0,
+        wall_s=0.0,
+        model_s=0.0,
+        tool_s=0.0,
+        judge_s=0.0,
+        wait_s=0.0,
+        ended_at=now(),
+        reason=reason,
+        detail={"failure": NOT_LOADED},
+    )
+    record(started(spec))
+    record(ended)
+    return ended
+
+
 def play(
     bench: wiring.Bench,
     players: wiring.Players,
@@ -80,10 +111,14 @@ def play(
 
     A local model is in memory before the trial's clock starts; what that took is in the manifest.
 
-    Raises what `run_trial` raises, and `EnvironmentProblem` when a local model cannot be loaded.
+    Raises what `run_trial` raises, and `NotLoaded`, with nothing on record.
     """
     settings = bench.settings
-    if served := wiring.preloaded(players, spec.arm, settings, shared.stop):
+    try:
+        served = wiring.preloaded(players, spec.arm, settings, shared.stop)
+    except EnvironmentProblem as problem:
+        raise NotLoaded(str(problem)) from problem
+    if served:
         players = replace(players, served=served)
         spec = replace(spec, manifest={**spec.manifest, "ollama": served.facts()})
     transcript = settings.transcripts / f"{spec.trial_id}.jsonl"

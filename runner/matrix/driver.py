@@ -26,6 +26,7 @@ from runner.matrix.engine import (
 )
 from runner.matrix.schedule import (
     INFRA_TRIES,
+    NOT_LOADED,
     Goal,
     Tally,
     came_back,
@@ -69,6 +70,7 @@ class Session:
     stopping: Callable[[str], None] = lambda reason: None  # told when no more is handed out
     in_flight: dict[str, tuple[Attempt, float]] = field(default_factory=dict)
     spent_arms: set[str] = field(default_factory=set)  # arms whose own limit is reached
+    closed_arms: dict[str, str] = field(default_factory=dict)  # arms that cannot go on, and why
 
 
 def drive(session: Session) -> Ending:
@@ -112,7 +114,8 @@ def _issue(session: Session) -> Ending | None:
         gpus = sum(_need(session, attempt.cell).gpu for attempt, _ in session.in_flight.values())
 
         def fits(cell: Cell, free: int = room.gpus - gpus) -> bool:
-            return cell.arm not in session.spent_arms and _need(session, cell).gpu <= free
+            closed = cell.arm in session.spent_arms or cell.arm in session.closed_arms
+            return not closed and _need(session, cell).gpu <= free
 
         attempt = next_attempt(session.run_id, session.goal, session.state, fits)
         if attempt is None:
@@ -187,7 +190,11 @@ def _after(session: Session, attempt: Attempt, ended: TrialEnded) -> Ending | No
     kind = ended.detail.get("kind")
     if isinstance(kind, str) and pauses_run(kind):
         return Ending("environment", ended.reason)
-    return _too_often(session.state[attempt.cell], attempt, ended.reason)
+    stop = _too_often(session.state[attempt.cell], attempt, ended.reason)
+    if stop and ended.detail.get("failure") == NOT_LOADED:
+        session.closed_arms[attempt.cell.arm] = stop.reason
+        return None
+    return stop
 
 
 def _too_often(tally: Tally, attempt: Attempt, reason: str) -> Ending | None:
@@ -206,6 +213,8 @@ def _nothing_left(session: Session) -> Ending:
     if not short:
         return Ending("complete", "every cell has what it needs")
     arms = sorted({cell.arm for cell in short})
+    if closed := [session.closed_arms[arm] for arm in arms if arm in session.closed_arms]:
+        return Ending("environment", "; ".join(closed))
     if set(arms) <= session.spent_arms:
         return Ending("budget", f"the limit of arm {', '.join(arms)} is reached")
     return Ending("environment", f"no room for arm {', '.join(arms)}: the engine offers no slot")

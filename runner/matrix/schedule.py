@@ -16,6 +16,8 @@ from runner.matrix.engine import Attempt, Cell
 
 # How often one trial is begun again in a session when it failed for no fault of the arm's.
 INFRA_TRIES = 3
+# The `failure` of an attempt whose local model could not be loaded: other arms do without it.
+NOT_LOADED = "NotLoaded"
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """How a session of a run ends, whatever its attempts do."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from played_run import A, B, PlayedEngine, PlayedRun, end, ends, solved
 
-from runner.errors import EnvironmentProblem
+from runner.errors import EnvironmentProblem, Status
 from runner.events import AttemptIssued
 from runner.matrix.engine import Attempt, Broken, Capacity, Done, Lost, Need, Outcome, StopAsked
-from runner.matrix.schedule import Goal, Past
+from runner.matrix.schedule import NOT_LOADED, Goal, Past
 
 
 def test_a_run_ends_when_every_cell_has_its_successes() -> None:
@@ -93,6 +94,31 @@ def test_at_an_arms_limit_the_others_go_on() -> None:
     assert (ending.why, "arm A" in ending.reason) == ("budget", True)
     assert run.state[B].successes == 2
     assert run.names.count("A0.1") == 1
+
+
+def test_an_arm_whose_model_cannot_be_loaded_is_tried_three_times_and_the_others_go_on() -> None:
+    def unloaded(attempt: Attempt) -> Outcome:
+        if attempt.cell == A:
+            ended = replace(end(attempt.trial_id, "infra", failure=NOT_LOADED), reason="no GPU")
+            return Done(attempt, ended, 0.0)
+        return solved(attempt)
+
+    run = PlayedRun(PlayedEngine(unloaded))
+    ending = run()
+    assert ending.why == "environment"
+    assert "no GPU" in ending.reason
+    assert [name for name in run.names if name[0] == "A"] == ["A0.1", "A0.2", "A0.3"]
+    assert run.state[B].successes == 2
+    assert run.engine.stopped is None
+
+
+def test_what_needs_a_person_is_told_before_what_needs_money() -> None:
+    def play(attempt: Attempt) -> Outcome:
+        detail = {"failure": NOT_LOADED} if attempt.cell == A else {"limit": "arm"}
+        status: Status = "infra" if attempt.cell == A else "budget"
+        return Done(attempt, end(attempt.trial_id, status, **detail), 0.0)
+
+    assert PlayedRun(PlayedEngine(play))().why == "environment"
 
 
 def test_a_trials_own_limit_is_a_result() -> None:

@@ -340,6 +340,21 @@ def test_the_third_failure_of_one_trial_pauses_the_run(warm: Warm, tmp_path: Pat
     goes_on(warm, tmp_path, *RUN)
 
 
+def test_a_local_model_that_cannot_be_loaded_stops_its_own_arm_only(
+    warm: Warm, tmp_path: Path
+) -> None:
+    both = ("matrix", "-n", "1", "--arms", "B,D", "--tasks", "S1", "--models", "scripted:oracle")
+    command = warm.run(tmp_path, *both, edges=("local_models:no",))
+    assert command.code == 3, command.said
+    assert "cannot be loaded: no memory" in command.said
+    arms = {each.trial_id: each.arm for each in record_of(tmp_path).attempts}
+    ends = sorted((arms[e.trial_id], e.status) for e in ended(tmp_path))
+    assert ends == [("B", "infra"), ("B", "infra"), ("B", "infra"), ("D", "solved")]
+    again = warm.run(tmp_path, *both, edges=("local_models:yes",))
+    assert again.code == 0, again.said
+    assert faults_in(events_of(tmp_path)) == []
+
+
 def test_a_bug_in_one_trial_pauses_the_run_and_leaves_its_traceback(
     warm: Warm, tmp_path: Path
 ) -> None:
@@ -380,5 +395,6 @@ CASES = (
     ("new-again", test_new_given_again_goes_on_with_the_run_it_made),
     ("sandbox-fails-once", test_a_sandbox_that_cannot_be_opened_is_tried_again),
     ("sandbox-fails", test_the_third_failure_of_one_trial_pauses_the_run),
+    ("model-not-loaded", test_a_local_model_that_cannot_be_loaded_stops_its_own_arm_only),
     ("bug", test_a_bug_in_one_trial_pauses_the_run_and_leaves_its_traceback),
 )
