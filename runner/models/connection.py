@@ -17,6 +17,9 @@ Kinds = Mapping[str, tuple[type, ...]]
 PLACE_WAIT = "place_wait_s"
 # Keys of a failure's `detail`: tokens of a reply that came and was refused.
 _REFUSED_READ, _REFUSED_WRITTEN = "refused_input_tokens", "refused_output_tokens"
+# How long a local model stays loaded after a call: an orchestrator may think for minutes, and what
+# a server unloads by itself is loaded again inside the trial's clock.
+KEEP_ALIVE = "1h"
 # Stands for an Ollama server that is yet to be found or started: an address where nobody is.
 NO_SERVER = "http://127.0.0.1:9/no-server-yet"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

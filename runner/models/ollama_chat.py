@@ -11,6 +11,7 @@ from runner.errors import ModelFailure, UsageError
 from runner.models.answer import as_json, malformed, shown
 from runner.models.attempts import Attempts, Refused
 from runner.models.connection import (
+    KEEP_ALIVE,
     Connection,
     Kinds,
     Options,
@@ -52,7 +53,7 @@ class OllamaSettings:
     num_ctx: int
     num_predict: int
     think: bool | str | None = None
-    keep_alive: str | None = None
+    keep_alive: str = KEEP_ALIVE
     sampling: Mapping[str, object] | None = None
 
 
@@ -149,6 +150,7 @@ class OllamaModel:
             "model": self._model,
             "messages": request_messages(system, messages),
             "tools": [request_tool(spec) for spec in tools],
+            "keep_alive": settings.keep_alive,
             "stream": False,
             "truncate": False,
             "shift": False,
@@ -158,8 +160,8 @@ class OllamaModel:
                 "num_predict": settings.num_predict,
             },
         }
-        extra = {"think": settings.think, "keep_alive": settings.keep_alive}
-        body.update({name: value for name, value in extra.items() if value is not None})
+        if settings.think is not None:
+            body["think"] = settings.think
         self._client._request_raw("POST", "/api/chat", json=body)  # type: ignore[no-untyped-call]
 
 
@@ -168,7 +170,7 @@ def build(model: str, max_tokens: int, options: Options, connection: Connection)
     check_options(options, _OPTIONS, "ollama")
     rest = dict(options)
     num_ctx, think = rest.pop("num_ctx", None), rest.pop("think", None)
-    keep_alive, num_predict = rest.pop("keep_alive", None), rest.pop("num_predict", max_tokens)
+    keep, num_predict = rest.pop("keep_alive", KEEP_ALIVE), rest.pop("num_predict", max_tokens)
     if not isinstance(num_ctx, int) or num_ctx < 1 or not isinstance(num_predict, int):
         raise UsageError("ollama option num_ctx must be set: tokens of context, 1 or more")
     return OllamaModel(
@@ -178,7 +180,7 @@ def build(model: str, max_tokens: int, options: Options, connection: Connection)
             num_ctx=num_ctx,
             num_predict=num_predict,
             think=think if isinstance(think, bool | str) else None,
-            keep_alive=keep_alive if isinstance(keep_alive, str) else None,
+            keep_alive=str(keep),
             sampling=rest,
         ),
     )

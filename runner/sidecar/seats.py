@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from runner.config.arms import Arm, Seat
 from runner.errors import UsageError
+from runner.models.connection import KEEP_ALIVE
 from runner.models.ollama_store import ModelFacts
 
 # A call with another one of these has the server load the model anew.
@@ -21,7 +22,7 @@ class LocalSeat:
 
     model: str
     num_ctx: int | None
-    keep_alive: str | None = None
+    keep_alive: str = KEEP_ALIVE
     loading: Mapping[str, object] = field(default_factory=dict)
     thinks: bool = False
 
@@ -39,11 +40,11 @@ def local_seats(arms: Sequence[Arm]) -> tuple[LocalSeat, ...]:
 
 
 def _local(seat: Seat) -> LocalSeat:
-    size, keep = seat.options.get("num_ctx"), seat.options.get("keep_alive")
+    size = seat.options.get("num_ctx")
     return LocalSeat(
         seat.model,
         size if isinstance(size, int) else None,
-        keep if isinstance(keep, str) else None,
+        str(seat.options.get("keep_alive", KEEP_ALIVE)),
         {name: seat.options[name] for name in _LOADING if name in seat.options},
         bool(seat.options.get("think")),
     )

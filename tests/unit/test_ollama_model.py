@@ -38,6 +38,13 @@ def test_every_call_names_its_context_and_sampling(scripted: ScriptedServer) -> 
         "seed": 1,
     }
     assert (body["think"], body["stream"], body["model"]) == (False, False, MODEL)
+    assert body["keep_alive"] == "1h"  # a server's own five minutes would be the trial's
+
+
+def test_a_model_is_kept_for_as_long_as_the_arm_says(scripted: ScriptedServer) -> None:
+    ask(script(scripted, "nop"), options={"num_ctx": 8192, "keep_alive": "2m"})
+    body: Any = scripted.requests[0].body
+    assert body["keep_alive"] == "2m"
 
 
 def test_what_is_not_set_is_left_to_the_model(scripted: ScriptedServer) -> None:

@@ -52,7 +52,17 @@ def test_the_largest_context_of_all_seats_is_loaded_with_all_that_loading_depend
     arm = Arm("X", "x", lead, small, {"default": 1}, Limits())
     (seat,) = local_seats((arm, replace(arm, lead=Seat("anthropic", "m"))))
     loading = {"num_ctx": 8192, "num_gpu": 20, "num_thread": 4}
-    assert seat == LocalSeat(MODEL, 8192, None, loading, thinks=True)
+    assert seat == LocalSeat(MODEL, 8192, "1h", loading, thinks=True)
+    (short,) = local_seats((replace(arm, lead=Seat("anthropic", "m")),))
+    assert short.keep_alive == "1m"
+
+
+def test_a_model_is_loaded_to_stay_as_long_as_its_calls_keep_it() -> None:
+    with ScriptedServer({}, keep=9) as server:
+        load_model(server.url, MODEL, {"num_ctx": 4096}, SEAT.keep_alive)
+        (asked,) = (each.body for each in server.requests)
+    assert isinstance(asked, dict)
+    assert asked["keep_alive"] == "1h"
 
 
 # ---- GPUs -----------------------------------------------------------------------------------
