@@ -67,6 +67,12 @@ class Mechanism:
         """The share of all tokens read that were executor returns read again."""
         return self.again_tokens / self.read_tokens if self.read_tokens else 0.0
 
+    @property
+    def again_percent(self) -> str:
+        """That share for a reader: 0 only where it is none at all."""
+        share = self.again_share
+        return f"{share:.0%}" if share >= 0.01 or not share else "<1%"
+
 
 @dataclass(frozen=True)
 class ReadRatio:
@@ -202,10 +208,9 @@ def _cell(task: str, arm: str, calls: Sequence[GrowthRow]) -> Mechanism:
 
 
 def _said(cell: Mechanism) -> str:
-    share = f"{cell.again_share:.0%}" if cell.again_share >= 0.01 or not cell.again_share else "<1%"
     what = (
-        f"On {cell.task}, {share} of what arm {cell.arm}'s orchestrator read was executor returns "
-        "read again"
+        f"On {cell.task}, {cell.again_percent} of what arm {cell.arm}'s orchestrator read was "
+        "executor returns read again"
     )
     trials = "1 trial" if cell.trials == 1 else f"mean of {cell.trials} trials"
     if cell.usd is None or cell.again_usd is None:

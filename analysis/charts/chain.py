@@ -97,7 +97,7 @@ def by_call(cell: Mechanism, calls: Sequence[GrowthRow], times: str) -> Chain:
     share = cell.cache_read_tokens / cell.read_tokens if cell.read_tokens else 0.0
     return Chain(
         cell.arm,
-        f"{cell.again_share:.0%} of what the orchestrator read was executor returns read again",
+        f"{cell.again_percent} of what the orchestrator read was executor returns read again",
         (
             (f"{short(cell.first_tokens / n)} tokens", "returned"),
             (f"{begun} to {ended}", "tokens a turn"),

@@ -16,7 +16,7 @@ from analysis.report.figures import (
 )
 from analysis.report.parts import Column, Section, Table, columns
 from analysis.stats.comparison import Comparison
-from analysis.stats.estimates import HONEST
+from analysis.stats.estimates import HONEST, TOO_SMALL
 from analysis.stats.pareto import Axes
 from analysis.stats.samples import METRICS, Metric
 from analysis.stats.summary import Answers, CellAnswer, Ratio, TaskAnswer
@@ -200,9 +200,10 @@ def told_apart(found: Ratio) -> str:
 
 
 def comparison_table(every: Sequence[Comparison], metric: Metric, folded: bool = False) -> Table:
-    """Every pair's test in one metric."""
+    """Every pair's test in one metric; folded also where none of them could tell anything."""
     numbers = ("n", "Cliff's δ", "p", "p after Holm", "paper's p")
     rows = [comparison_row(found) for found in every if found.metric == metric]
+    silent = all(row[-1] == TOO_SMALL for row in rows)
     return Table(
         f"Mann-Whitney's test of the successes' {METRIC_NAMES[metric]}",
         (
@@ -215,7 +216,7 @@ def comparison_table(every: Sequence[Comparison], metric: Metric, folded: bool =
         tuple(rows),
         ("A δ above 0: the first arm has the larger values. The paper's p is a normal "
          "approximation without corrections, kept for comparison.",),
-        folded,
+        folded or silent,
     )  # fmt: skip
 
 

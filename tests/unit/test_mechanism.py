@@ -70,6 +70,12 @@ def test_the_shares_of_a_cell_are_those_reckoned_by_hand() -> None:
     assert found.again_usd == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize(("again", "said"), [(0, "0%"), (0.0064, "<1%"), (0.0149, "1%")])
+def test_a_share_is_none_only_where_there_is_none(again: float, said: str) -> None:
+    (found,) = mechanism(conversation())
+    assert replace(found, again_tokens=again * found.read_tokens).again_percent == said
+
+
 def test_trials_do_not_read_each_others_returns() -> None:
     other = [replace(each, trial_id="t2") for each in conversation()]
     (one,), (two,) = mechanism(conversation()), mechanism([*conversation(), *other])

@@ -102,6 +102,14 @@ def test_few_equal_costs_are_called_equal_and_not_few() -> None:
     )
     assert column(cells, "cheapest") == ["all equal", "all equal"]
     assert column(ratios, "told apart") == ["all equal"]
+    assert usd.folded  # it says nothing but that
+
+
+def test_tests_are_open_where_one_of_them_could_tell(tmp_path: Path) -> None:
+    trials = [trial(arm, number=k, read=k) for arm in "AD" for k in range(4)]
+    report = report_of(tmp_path, *trials)
+    tests = next(each for each in report.sections if each.name == "tests")
+    assert [each.folded for each in tests.tables[:2]] == [False, False]
 
 
 @pytest.mark.parametrize(("n", "said"), [(2, "n too small"), (4, "covers less than 95%")])
