@@ -96,9 +96,14 @@ class Browser:
         still = {"name": "prefers-reduced-motion", "value": "reduce"}  # no click misses its aim
         self.command("Emulation.setEmulatedMedia", features=[scheme, still])
 
-    def picture(self, path: Path, *, whole: bool = True) -> None:
-        """Save a PNG of the whole page, or of the window."""
-        found = self.command("Page.captureScreenshot", captureBeyondViewport=whole)
+    def picture(self, path: Path, top: int = 0, height: int | None = None) -> None:
+        """Save a PNG of the window, or of so many pixels of the page from `top` on."""
+        clip = {}
+        if height is not None:
+            width = self.ask("return document.documentElement.clientWidth")
+            part = {"x": 0, "y": top, "width": width, "height": height, "scale": 1}
+            clip = {"clip": part, "captureBeyondViewport": True}
+        found = self.command("Page.captureScreenshot", **clip)
         path.write_bytes(base64.b64decode(found["data"]))
 
     def _find(self, selector: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from browser import Browser, opened
 
 WIDTHS = {1440: 900, 390: 844}  # a desk's window and a phone's, with their heights in pixels
+PIECE = 1_800  # pixels of a page's height in one picture
 FOLDER = Path(__file__).resolve().parents[2] / ".cache" / "pictures"
 PANES = (
     "return [...document.querySelectorAll('.pane')].some(p => p.querySelector('.trial, iframe'))"
@@ -29,11 +30,13 @@ def main() -> None:
 
 
 def save(browser: Browser, report: Path, out: Path, width: int, *, dark: bool) -> None:
-    """The whole page, one trial in full, and two side by side."""
+    """The whole page in pieces, one trial, and two side by side."""
     name = f"{report.stem}-{width}-{'dark' if dark else 'light'}"
     browser.look(width, WIDTHS[width], dark=dark)
     browser.open(report)
-    browser.picture(out / f"{name}.png")
+    whole = browser.ask("return document.documentElement.scrollHeight")
+    for n, top in enumerate(range(0, whole, PIECE)):
+        browser.picture(out / f"{name}-{n:02}.png", top, min(PIECE, whole - top))
     trials = browser.ask(
         "return [...document.querySelectorAll('#all tbody th')].map(e => e.textContent)"
     )
@@ -42,7 +45,7 @@ def save(browser: Browser, report: Path, out: Path, width: int, *, dark: bool) -
     for what, more in (("one", ""), ("two", f"&beside={trials[-1]}")):
         browser.open(report, f"#trial={trials[0]}{more}")
         browser.wait(PANES)
-        browser.picture(out / f"{name}-{what}.png", whole=False)
+        browser.picture(out / f"{name}-{what}.png")
 
 
 if __name__ == "__main__":
