@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def show(console: Console, card: RateCard, in_force: bool) -> None:
-    """One card: whence and when, then a row a model in USD per million tokens."""
+    """One card: whence and when, a row a model in USD per million tokens, and prices by time."""
     force = "  (in force: caps and summaries use it)" if in_force else ""
     console.print(f"[bold]{card.id}[/]  as of {card.as_of}{force}")
     console.print(f"source: {card.source}", markup=False)
@@ -55,12 +55,28 @@ def show(console: Console, card: RateCard, in_force: bool) -> None:
     for model, rate in card.rates.items():
         table.add_row(model, *(f"{price:g}" for price in prices(rate)))
     console.print(table)
+    for model, rate in card.rates.items():
+        if priced := ", ".join(by_time(rate)):
+            console.print(f"{model}: {priced}", markup=False, highlight=False, soft_wrap=True)
     console.print()
 
 
 def prices(rate: Rate) -> tuple[float, ...]:
     """A model's prices in the order of `COLUMNS`."""
     return (rate.input, rate.output, rate.cache_write_5m, rate.cache_write_1h, rate.cache_read)
+
+
+def by_time(rate: Rate) -> Iterator[str]:
+    """What a model's time and power cost, in words; nothing where they have no price."""
+    if rate.gpu_hour:
+        yield f"{cents(rate.gpu_hour)} USD a GPU-hour"
+    if rate.kwh:
+        yield f"{cents(rate.kwh)} USD/kWh at {rate.watts:g} W"
+
+
+def cents(price: float) -> str:
+    """A price with two digits, or all of them where it has more."""
+    return f"{price:.2f}" if round(price, 2) == price else f"{price:g}"
 
 
 def doubts(card: RateCard, arms: Mapping[str, Arm]) -> Iterator[str]:

@@ -121,6 +121,43 @@ def test_a_right_card_is_shown_without_notes_and_where_to_put_it(
     assert f"copy it to {ROOT / 'runner' / 'rates'}" in said
 
 
+@pytest.mark.parametrize(
+    ("prices", "said"),
+    [
+        ("gpu_hour = 0.72", "0.72 USD a GPU-hour"),
+        ("gpu_hour = 0.0045", "0.0045 USD a GPU-hour"),
+        ("kwh = 0.3\nwatts = 200", "0.30 USD/kWh at 200 W"),
+        (
+            "gpu_hour = 0.72\nkwh = 0.3\nwatts = 200.0",
+            "0.72 USD a GPU-hour, 0.30 USD/kWh at 200 W",
+        ),
+    ],
+)
+def test_what_a_local_model_s_time_costs_is_shown_below_the_prices_of_tokens(
+    mine: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    prices: str,
+    said: str,
+) -> None:
+    mine.write_text(f"{CARD}{prices}\n", encoding="utf-8")
+    assert main(["rates", "--check", str(mine)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (row,) = [n for n, line in enumerate(lines) if line.startswith("qwen3.5:9b ")]
+    assert lines[row + 1] == f"qwen3.5:9b: {said}"
+    monkeypatch.setenv("RUNNER_RATES_DIR", str(mine.parent))
+    monkeypatch.setenv("RUNNER_CARD", "mine")
+    assert main(["rates"]) == 0
+    assert f"\nqwen3.5:9b: {said}\n" in capsys.readouterr().out
+
+
+def test_a_model_whose_time_has_no_price_has_no_such_line(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rates", "--check", str(mine)]) == 0
+    assert "qwen3.5:9b: " not in capsys.readouterr().out
+
+
 def test_every_card_is_listed_with_date_source_and_each_class_apart(
     mine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
