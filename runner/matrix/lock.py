@@ -19,7 +19,7 @@ from runner.events import Event, RunStarted, RunState, SessionEnded, SessionStar
 from runner.image.build import ImageRef
 from runner.ledger.journal_format import Writer, records
 from runner.ledger.journal_lines import JournalLines
-from runner.manifest import code_digest, digest, files_digest, timeouts, versions
+from runner.manifest import code_digest, digest, files_digest, timeouts, versions, without_password
 from runner.matrix.schedule import Goal
 from runner.types import JsonObject
 from runner.wiring import Bench, Players, sandbox_limits
@@ -52,6 +52,7 @@ def run_lock(
         "tasks": {task: files_digest(each.task.folder) for task, each in benches.items()},
         "prompts": asdict(bench.catalogue.prompts.only({arm.prompt for arm in arms.values()})),
         "images": {task: image_key(each.image) for task, each in benches.items()},
+        "servers": vendors_servers(bench, arms) if players.kind == "live" else {},
         "card": {"id": card.id, **{model: asdict(card.rate(model)) for model in sorted(models)}},
         "code": code_digest(),
         "packages": versions(),
@@ -59,6 +60,19 @@ def run_lock(
         "timeouts_s": timeouts(bench.settings),
         "sampling": {"fixed": goal.fixed, "seed": goal.seed},
     }
+
+
+def vendors_servers(bench: Bench, arms: Mapping[str, Arm]) -> Mapping[str, str]:
+    """The addresses that answer for the vendors.
+
+    Not those of local models: each machine has its own, which may move between sessions, and the
+    models there are held to their digests.
+    """
+    seats = [seat for arm in arms.values() for seat in (arm.lead, arm.executor) if seat]
+    if all(seat.provider != "anthropic" for seat in seats):
+        return {}
+    given = bench.settings.anthropic_base_url
+    return {"anthropic": without_password(given or "the vendor's own")}
 
 
 def image_key(image: ImageRef) -> str:

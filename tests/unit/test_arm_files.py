@@ -169,6 +169,18 @@ def test_the_lock_holds_the_prompt_that_an_arm_names_and_no_other() -> None:
     assert lock(chosen(arms=("B",)))["prompts"]["further"] == {}  # type: ignore[index]
 
 
+def test_the_lock_holds_the_server_that_answers_for_a_vendor_without_its_password() -> None:
+    own = chosen(arms=("D",))
+    live = replace(own, players=wiring.Players("live"))
+    addresses = {"anthropic_base_url": "https://me:secret@gate:8443", "ollama_host": "http://gpu"}
+    there = live.settings.model_copy(update=addresses)
+    moved = replace(live, settings=there)
+    assert differences(lock(live), lock(moved)) == [
+        "servers.anthropic: the vendor's own -> https://gate:8443"
+    ]
+    assert lock(replace(own, settings=there)) == lock(own)  # scripted models are asked here
+
+
 def test_a_worker_elsewhere_is_told_the_file() -> None:
     told = json.loads(json.dumps(work_of(replace(SELECTION, arm_files=(ArmFile("m", MINE),)))))
     assert told["arm_files"] == [asdict(ArmFile("m", MINE))]
