@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from threading import Event, Thread
+from traceback import format_exc
 
 from runner.errors import EnvironmentProblem
 
@@ -9,8 +10,9 @@ from runner.errors import EnvironmentProblem
 class Upkeep:
     """Calls `sync` in a thread of its own after each `due()`, once for all that came meanwhile.
 
-    A database that somebody else holds is no reason to stop a run: the journal has it all, and
-    the next call tries again. `told` hears of a problem once, until it is mended.
+    A database that somebody else holds is no reason to stop a run, nor is a bug in here: the
+    journal has it all, and the next call tries again. `told` hears of a problem once, until it
+    is mended.
     """
 
     def __init__(self, sync: Callable[[], object], told: Callable[[str], None]) -> None:
@@ -42,6 +44,11 @@ class Upkeep:
                 self._sync()
                 self._silent = False
             except EnvironmentProblem as problem:
-                if not self._silent:
-                    self._told(f"{problem} (the run goes on: its journal has everything)")
-                self._silent = True
+                self._tell(str(problem))
+            except Exception:  # it ends this thread otherwise, and nobody hears of it
+                self._tell(f"the database is not brought up to date:\n{format_exc()}")
+
+    def _tell(self, said: str) -> None:
+        if not self._silent:
+            self._silent = True
+            self._told(f"{said} (the run goes on: its journal has everything)")
