@@ -74,6 +74,7 @@ def test_two_small_cells_have_no_p_and_no_delta(tmp_path: Path) -> None:
     assert column(ratios, "told apart") == ["n too small"]
     assert (column(usd, "p"), column(usd, "Cliff's δ")) == (["n too small"], ["–"])
     assert column(usd, "told apart") == ["n too small"]
+    assert usd.folded  # it says nothing but that
 
 
 def test_a_cost_that_is_not_known_is_the_reason_and_not_the_number_of_trials() -> None:
@@ -102,7 +103,6 @@ def test_few_equal_costs_are_called_equal_and_not_few() -> None:
     )
     assert column(cells, "cheapest") == ["all equal", "all equal"]
     assert column(ratios, "told apart") == ["all equal"]
-    assert usd.folded  # it says nothing but that
 
 
 def test_tests_are_open_where_one_of_them_could_tell(tmp_path: Path) -> None:
