@@ -8,9 +8,10 @@ with the prefix `RUNNER_` unless the vendor's own name is given below.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runner.config.address import ollama_url
 from runner.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +61,12 @@ class Settings(BaseSettings):
     ollama_host: str | None = Field(default=None, validation_alias="OLLAMA_HOST")
     ollama_gpu: Gpu = Field(default="auto", validation_alias="OLLAMA_GPU")
     ollama_image: str | None = Field(default=None, validation_alias="OLLAMA_IMAGE")
+
+    @field_validator("ollama_host")
+    @classmethod
+    def _whole(cls, host: str | None) -> str | None:
+        """As every reader of it wants it: with a scheme, a port and a host to connect to."""
+        return None if host is None else ollama_url(host)
 
     @property
     def database(self) -> Path:

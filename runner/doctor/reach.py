@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
+
+from runner.config.address import ollama_url
+from runner.models.connection import shown_address
 
 WAIT_S = 2.0
 _MOST_BYTES = 1_000_000
@@ -56,9 +58,9 @@ def within(seconds: float, ask: Callable[[], Reached | Missing]) -> Reached | Mi
 def ask_ollama(host: str) -> OllamaFacts | Missing:
     """The server's version and models, by its own two GET requests."""
     try:
-        base = ollama_url(host)
+        base = shown_address(ollama_url(host))  # which the one question here does without
     except ValueError as error:
-        return Missing(f"OLLAMA_HOST '{host}' is no address: {error}")
+        return Missing(f"OLLAMA_HOST '{shown_address(host)}' is no address: {error}")
     version = reach(f"{base}/api/version", "GET")
     if isinstance(version, Missing):
         return version
@@ -70,15 +72,6 @@ def ask_ollama(host: str) -> OllamaFacts | Missing:
         return OllamaFacts(str(json.loads(version.body)["version"]), models)
     except (ValueError, KeyError, TypeError):
         return Missing("what answers there does not speak as Ollama does")
-
-
-def ollama_url(host: str) -> str:
-    """OLLAMA_HOST as Ollama reads it: scheme and port may be left out, 0.0.0.0 means here."""
-    parts = urlsplit(host if "://" in host else f"http://{host}")
-    name = parts.hostname or "127.0.0.1"
-    name = "127.0.0.1" if name == "0.0.0.0" else f"[{name}]" if ":" in name else name
-    plain = {"http": 80, "https": 443}.get(parts.scheme, 11434) if "://" in host else 11434
-    return f"{parts.scheme}://{name}:{parts.port or plain}{parts.path.rstrip('/')}"
 
 
 def _ask(url: str, method: str) -> Reached | Missing:

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from runner.errors import UsageError
 from runner.types import JsonObject, Usage
@@ -64,20 +64,26 @@ def keys_of(connection: Connection) -> tuple[str, ...]:
 
 def _password(url: str) -> str | None:
     try:
-        return urlsplit(url).password
+        return _split(url).password
     except ValueError:
         return None
 
 
+def _split(url: str) -> SplitResult:
+    """An address in parts, its scheme given or not; raises `ValueError` when it is none."""
+    return urlsplit(url if "://" in url else f"//{url}")
+
+
 def shown_address(url: str) -> str:
     """An address for people and for the record: without a user's name and password."""
-    before, at, after = url.rpartition("@")
-    return f"{before.partition('://')[0]}://{after}" if at and "://" in before else url
+    scheme, there, rest = url.partition("://") if "://" in url else ("", "", url)
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{there}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def is_local(url: str) -> bool:
     """Whether an address is this machine; raises `ValueError` when it is none."""
-    return urlsplit(url).hostname in LOOPBACK
+    return _split(url).hostname in LOOPBACK
 
 
 def refused_tokens(usage: Usage) -> JsonObject:

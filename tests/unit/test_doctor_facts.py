@@ -13,7 +13,7 @@ from runner.config.settings import Settings
 from runner.config.tasks import Task
 from runner.doctor.facts import engine_facts, key_shape, look
 from runner.doctor.findings import findings
-from runner.doctor.reach import Missing, OllamaFacts, Reached, ask_ollama, ollama_url, reach, within
+from runner.doctor.reach import Missing, OllamaFacts, Reached, ask_ollama, reach, within
 from runner.errors import EnvironmentProblem
 from runner.sandbox.engine import Engine, EngineInfo
 
@@ -126,18 +126,14 @@ def test_another_server_in_ollamas_place_is_told_apart(server: str) -> None:
     assert isinstance(ask_ollama(f"{server}/elsewhere"), Missing)
 
 
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("http://127.0.0.1:11434", "http://127.0.0.1:11434"),
-        ("0.0.0.0", "http://127.0.0.1:11434"),
-        ("gpu.lan:1234", "http://gpu.lan:1234"),
-        ("https://ollama.lan/", "https://ollama.lan:443"),
-        ("[::1]:11434", "http://[::1]:11434"),
-    ],
-)
-def test_ollama_host_is_read_as_ollama_reads_it(host: str, url: str) -> None:
-    assert ollama_url(host) == url
+def test_a_password_in_ollama_host_is_not_shown() -> None:
+    said = ask_ollama("me:hunter2@host:port")
+    assert isinstance(said, Missing)
+    assert "OLLAMA_HOST 'host:port' is no address" in said.reason
+
+
+def test_ollama_is_asked_where_a_name_and_a_password_are_given(server: str) -> None:
+    assert isinstance(ask_ollama(server.replace("http://", "me:hunter2@")), OllamaFacts)
 
 
 # ---- the whole ----------------------------------------------------------------------------

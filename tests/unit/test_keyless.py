@@ -10,6 +10,7 @@ from wire_samples import chat, message
 
 from runner.errors import ModelFailure
 from runner.models import Connection, OpenModel, make_model
+from runner.models.connection import is_local, keys_of, shown_address
 from runner.models.keyless import REMOVED, without
 from runner.types import UserText
 
@@ -95,6 +96,24 @@ def test_the_password_of_an_address_is_neither_shown_nor_passed_on() -> None:
                     model.reply("", GO, ())
                 assert password not in str(caught.value)
                 assert f"no: {REMOVED}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown", "local"),
+    [
+        ("me:hunter2@gpu:11434", "gpu:11434", False),
+        ("http://me:hunter2@gpu:11434/x", "http://gpu:11434/x", False),
+        ("http://me:a@b@127.0.0.1:1", "http://127.0.0.1:1", True),
+        ("127.0.0.1:11434", "127.0.0.1:11434", True),
+        ("localhost", "localhost", True),
+        ("http://gpu/a@b", "http://gpu/a@b", False),
+    ],
+)
+def test_an_address_is_read_with_a_scheme_or_without(address: str, shown: str, local: bool) -> None:
+    assert shown_address(address) == shown
+    assert is_local(address) is local
+    if "hunter2" in address:
+        assert "hunter2" in keys_of(Connection(ollama_host=address))
 
 
 def test_ollamas_own_key_does_not_leave_either(monkeypatch: pytest.MonkeyPatch) -> None:

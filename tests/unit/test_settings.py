@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.config.address import ollama_url
 from runner.config.settings import ROOT, load_settings
 from runner.errors import UsageError
 
@@ -114,6 +115,34 @@ def test_vendors_variables_keep_their_own_names(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert getattr(load_settings(), attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("http://127.0.0.1:11434", "http://127.0.0.1:11434"),
+        ("127.0.0.1:11434", "http://127.0.0.1:11434"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("gpu.lan:1234", "http://gpu.lan:1234"),
+        ("https://ollama.lan/", "https://ollama.lan:443"),
+        ("[::1]:11434", "http://[::1]:11434"),
+        ("[::]", "http://[::1]:11434"),
+        ("me:hunter2@gpu:11434", "http://me:hunter2@gpu:11434"),
+        ("http://gpu/behind/a/proxy/", "http://gpu:80/behind/a/proxy"),
+    ],
+)
+def test_ollama_host_is_read_as_ollama_reads_it(
+    monkeypatch: pytest.MonkeyPatch, host: str, url: str
+) -> None:
+    assert ollama_url(host) == ollama_url(url) == url
+    monkeypatch.setenv("OLLAMA_HOST", host)
+    assert load_settings().ollama_host == url
+
+
+def test_an_ollama_host_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "host:port")
+    with pytest.raises(UsageError, match=r"OLLAMA_HOST: .*Port could not be cast"):
+        load_settings()
 
 
 def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
