@@ -4,12 +4,26 @@ import importlib.util
 import re
 from types import ModuleType
 
+import pytest
 import test_call_faults
 import test_matrix_faults
 from commandline import ROOT
+from test_call_faults import Case
+
+from runner.agent.loop import OWN_FAILURES
+from runner.matrix.schedule import INFRA_TRIES
+from runner.models.failures import pauses_run
 
 PAGE = ROOT / "docs" / "operations.md"
 ROW = re.compile(r"^\| `([a-z0-9-]+)` \|(?:[^|]+\|){4} `([a-z_/]+\.py)` \|$", re.M)
+CALL_ROW = re.compile(
+    r"^\| `([a-z0-9-]+)` \|[^|]+\|([^|]+)\|([^|]+)\|([^|]+)\| `unit/test_call_faults\.py` \|$", re.M
+)
+TIMES = {1: "once", 2: "twice", 3: "three times"}
+
+
+def page() -> str:
+    return PAGE.read_text()
 
 
 def docker_suite() -> ModuleType:
@@ -32,14 +46,47 @@ def cases() -> set[tuple[str, str]]:
     }
 
 
+def becomes(case: Case) -> str:
+    """What the page must say of the trial, by the case that the suite holds the code to."""
+    if case.kind is None:
+        if len(case.spent) > 1:
+            return "goes on; the lost reply's reserve stays spent, the next one's usage is"
+        waits = " after a wait" if case.attempts > 1 else ""
+        kept = "reserve stays spent" if "reserve" in case.spent else "usage is spent"
+        return f"goes on{waits}; its {kept}"
+    if len(case.spent) > 1:
+        spent = f"each of {len(case.spent)} reserves stays spent"
+    else:
+        spent = "its reserve stays spent" if "reserve" in case.spent else "nothing is spent"
+    if case.kind in OWN_FAILURES:
+        return f"the conversation ends and is judged; {spent}"
+    return f"`infra`: no result; {spent}"
+
+
+def run_does(case: Case) -> tuple[str, str]:
+    """What the run and the next command do, by the rules of the code."""
+    if case.kind is None or case.kind in OWN_FAILURES:
+        return "goes on", ""
+    if pauses_run(case.kind):
+        return "pauses at once, exit 3: only a person can mend it", "goes on"
+    again = TIMES[INFRA_TRIES]
+    return f"begins the trial again, {again} in all; then pauses, exit 3", "goes on"
+
+
+@pytest.mark.parametrize("case", test_call_faults.CASES, ids=lambda case: case.id)
+def test_what_the_page_says_of_a_call_is_what_the_code_does(case: Case) -> None:
+    rows = {name: [each.strip() for each in more] for name, *more in CALL_ROW.findall(page())}
+    assert rows[case.id] == [becomes(case), *run_does(case)]
+
+
 def test_the_page_and_the_suite_name_the_same_faults() -> None:
-    rows = ROW.findall(PAGE.read_text())
+    rows = ROW.findall(page())
     assert len(rows) == len(set(rows))
     assert set(rows) == cases()
 
 
 def test_every_row_of_the_page_is_read() -> None:
-    table = PAGE.read_text().partition("## What happens on each fault")[2].partition("\n## ")[0]
+    table = page().partition("## What happens on each fault")[2].partition("\n## ")[0]
     lines = [line for line in table.splitlines() if line.startswith("| `")]
     assert len(lines) == len(ROW.findall(table))
 
