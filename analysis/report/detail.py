@@ -19,6 +19,7 @@ from runner.ledger.transcript import (
     Told,
     read_transcript,
 )
+from runner.types import ToolCall
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def as_said(entry: Entry) -> Said:
         case Told():
             return Said(who, f"turn {entry.turn}: it is asked", shown(entry.text), "told")
         case Answered():
-            calls = tuple((shown(c.name), arguments(c.arguments)) for c in entry.calls)
+            calls = tuple((shown(call.name), asked(call)) for call in entry.calls)
             used = f"{entry.usage.context_tokens:,} read, {entry.usage.output_tokens:,} written"
             head = f"turn {entry.turn} ({entry.stop_reason}; {used}; {entry.latency_s:.1f} s)"
             return Said(who, head, shown(entry.text), "answered", calls=calls)
@@ -177,6 +178,13 @@ def as_said(entry: Entry) -> Said:
             return Said(who, shown(head), shown(entry.text), kind, folded=True)
         case Broke():
             return Said(who, f"turn {entry.turn}: broke off", shown(entry.error), "refused")
+
+
+def asked(call: ToolCall) -> str:
+    """What a tool was called with, or that it was nothing, or nothing that could be read."""
+    if call.malformed:
+        return shown(f"could not be read: {call.malformed}")
+    return arguments(call.arguments) if call.arguments else "no arguments"
 
 
 def arguments(given: Mapping[str, object]) -> str:

@@ -11,7 +11,6 @@ from report_record import (
     OPTIONS,
     matrix,
     record_of,
-    said,
     trial,
 )  # fmt: skip
 from stats_samples import arm
@@ -19,7 +18,7 @@ from stats_samples import arm
 from analysis.prices import price_cells
 from analysis.report import results
 from analysis.report.build import answered, build
-from analysis.report.detail import Places, detail
+from analysis.report.detail import Places
 from analysis.report.markdown import markdown, plain
 from analysis.report.method import priced
 from analysis.report.page import page
@@ -214,24 +213,6 @@ def test_caps_models_and_images_are_told_from_manifests(tmp_path: Path) -> None:
     assert column(caps, "most turns") == ["40", "40"]
     assert column(caps, "executor") == ["–", HAIKU]
     assert ("image of T1", "runner/typer:t1-0 (sha256:0)", "all") in made_of.rows
-
-
-def test_a_trial_without_transcript_and_change_says_so(tmp_path: Path) -> None:
-    record = record_of(tmp_path, trial())
-    found = detail(record.trials[0], Places(tmp_path, tmp_path, {}))
-    assert (found.change, found.said) == (None, ())
-    assert found.note == "There is no transcript of this trial on record."
-
-
-def test_a_damaged_transcript_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
-    events = trial()
-    said(tmp_path, events)
-    path = tmp_path / "transcripts" / "live-A-T1-0-1.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([*lines[:2], b"{\xff}\n", *lines[2:]]))
-    found = detail(record_of(tmp_path, events).trials[0], Places(path.parent, tmp_path, {}))
-    assert len(found.said) == 2
-    assert "line 3" in found.note
 
 
 def test_markdown_shows_what_was_written_and_obeys_none_of_it(tmp_path: Path) -> None:
