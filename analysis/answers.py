@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from analysis.cheapest import Cheapest, alike, cheapest, unpriced_arms, untold
 from analysis.stats.comparison import ALPHA, Comparison
 from analysis.stats.estimates import FEWEST, HONEST, Estimate
-from analysis.stats.power import Plan
+from analysis.stats.power import Family, Plan
 from analysis.stats.summary import Answers, CellAnswer, Rank, Ratio, TaskAnswer
 
 NOTHING = "nothing to compare it with"
@@ -103,13 +103,21 @@ def planned(plan: Plan) -> str:
     goal = f"To see a difference of {plan.detect:.0%} in {plan.metric} on {plan.task}"
     if plan.successes is None:
         return f"{goal}: no number can be given ({plan.note})."
-    cautious = "more than can be planned" if plan.cautious is None else str(plan.cautious)
-    said = f"{goal}: {plan.successes} successes per cell, cautiously {cautious}"
-    trials = (
-        "" if plan.trials is None else f"; some {plan.trials} trials at the success rate so far"
-    )
+    several = "for one comparison " if plan.family else ""
+    said = f"{goal}: {several}{_sizes(plan, ' successes per cell', ' at the success rate so far')}"
+    if plan.family:
+        said += f"; for all {plan.family.comparisons} of this matrix {_sizes(plan.family)}"
     basis = f"; from a spread of {plan.spread:.0%} over {plan.n} values so far"
-    return f"{said}{trials}{basis}{f' ({plan.note})' if plan.note else ''}."
+    return f"{said}{basis}{f' ({plan.note})' if plan.note else ''}."
+
+
+def _sizes(found: Plan | Family, what: str = "", at: str = "") -> str:
+    """`12, cautiously 30, some 16 trials`."""
+    if found.successes is None:
+        return "more than can be planned"
+    cautious = "more than can be planned" if found.cautious is None else str(found.cautious)
+    trials = "" if found.trials is None else f", some {found.trials} trials{at}"
+    return f"{found.successes}{what}, cautiously {cautious}{trials}"
 
 
 def _next(task: TaskAnswer) -> list[str]:

@@ -20,6 +20,19 @@ _EXACT = 20  # values per arm up to which the simulated test is exact
 
 
 @dataclass(frozen=True)
+class Family:
+    """The same for `comparisons` at once, each held to 0.05 by their number: Holm's first step.
+
+    `successes`, `cautious` and `trials` are as in `Plan`.
+    """
+
+    comparisons: int
+    successes: int | None
+    cautious: int | None
+    trials: int | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """Trials per cell that a difference of `detect` (0.2: one arm has 20 % less) takes.
 
@@ -27,6 +40,7 @@ class Plan:
     if it is as large as these few values allow (80 % upper limit). `trials` is `successes` by
     the lowest success rate of an arm. None: more than `MOST`, or not known; `note` says which.
     `spread` is the standard deviation of the logarithm within arms, `n` the values it rests on.
+    These are for one comparison; `family` is for all of a matrix, None where there is but one.
     """
 
     task: str
@@ -37,11 +51,17 @@ class Plan:
     trials: int | None = None
     spread: float | None = None
     n: int = 0
+    family: Family | None = None
     note: str = ""
 
 
 def plans(
-    rows: Iterable[TrialRow], metric: Metric, detect: float, power: float = POWER
+    rows: Iterable[TrialRow],
+    metric: Metric,
+    detect: float,
+    power: float = POWER,
+    *,
+    comparisons: int = 1,
 ) -> tuple[Plan, ...]:
     """`plan` for every task that was tried.
 
@@ -50,15 +70,30 @@ def plans(
     """
     found = cells(rows)
     return tuple(
-        plan(task, metric, [cell for cell in found if cell.task == task], detect, power)
+        plan(
+            task,
+            metric,
+            [cell for cell in found if cell.task == task],
+            detect,
+            power,
+            comparisons=comparisons,
+        )
         for task in sorted({cell.task for cell in found})
     )
 
 
 def plan(
-    task: str, metric: Metric, tried: Sequence[Cell], detect: float, power: float = POWER
+    task: str,
+    metric: Metric,
+    tried: Sequence[Cell],
+    detect: float,
+    power: float = POWER,
+    *,
+    comparisons: int = 1,
 ) -> Plan:
     """Plan a comparison of two arms of `task` by Mann-Whitney's test at 0.05, two-sided.
+
+    With more `comparisons` in the family, also what each of them takes beside all the others.
 
     The arms' spreads are pooled, and the difference is taken as a factor, so that medians and
     means differ by it alike.
@@ -81,13 +116,17 @@ def plan(
     if not samples or not residuals or numpy.allclose(noise, 0):
         equal = f"{ALL_EQUAL}: no spread to plan with" if residuals else NO_DATA
         return replace(found, note="; ".join([*notes, equal]))
-    found = _sized(found, noise, len(noise) - len(residuals), power)
+    found = _sized(found, noise, len(noise) - len(residuals), power, comparisons)
     rate = min(cell.solved / cell.trials if cell.trials else 0 for cell in tried)
-    if found.successes is not None and rate:
-        found = replace(found, trials=math.ceil(found.successes / rate))
-    elif not rate:
+    if not rate:
         notes.append("an arm has no success so far")
-    return replace(found, note="; ".join(note for note in (found.note, *notes) if note))
+    family = found.family and replace(found.family, trials=_tries(found.family.successes, rate))
+    said = "; ".join(note for note in (found.note, *notes) if note)
+    return replace(found, trials=_tries(found.successes, rate), family=family, note=said)
+
+
+def _tries(successes: int | None, rate: float) -> int | None:
+    return math.ceil(successes / rate) if successes is not None and rate else None
 
 
 def _unusable(values: Floats) -> str:
@@ -99,32 +138,39 @@ def _unusable(values: Floats) -> str:
     return "" if (values > 0).all() else "0 has no spread in percent"
 
 
-def _sized(found: Plan, noise: Floats, freedom: int, power: float) -> Plan:
+def _sized(found: Plan, noise: Floats, freedom: int, power: float, comparisons: int) -> Plan:
     """The plan with its numbers of successes; `noise` is what is left of the logarithms."""
     spread = math.sqrt(float((noise**2).sum()) / freedom)
     wide = spread * math.sqrt(freedom / float(stats.chi2.ppf(1 - POWER, freedom)))
     shape = noise / math.sqrt(float((noise**2).mean()))
     names = (found.task, found.metric, f"{found.detect:g}")
-    needed, cautious = (
-        _smallest(shape * width, math.log1p(-found.detect), power, names)
-        for width in (spread, wide)
-    )
+
+    def sizes(alpha: float) -> list[int | None]:
+        shift = math.log1p(-found.detect)
+        return [_smallest(shape * width, shift, power, alpha, names) for width in (spread, wide)]
+
+    needed, cautious = sizes(ALPHA)
+    several = comparisons > 1
+    family = Family(comparisons, *sizes(ALPHA / comparisons)) if several else None
     return replace(
         found,
         successes=needed,
         cautious=cautious,
         spread=spread,
+        family=family,
         note="" if needed else f"more than {MOST} successes per cell",
     )
 
 
-def _smallest(noise: Floats, shift: float, power: float, names: tuple[str, ...]) -> int | None:
+def _smallest(
+    noise: Floats, shift: float, power: float, alpha: float, names: tuple[str, ...]
+) -> int | None:
     """The smallest n per arm with the power; None beyond `MOST`."""
 
     def enough(n: int) -> bool:
-        return _power(noise, shift, n, names) >= power
+        return _power(noise, shift, n, alpha, names) >= power
 
-    guess = _noether(float(noise.std()), shift, power)
+    guess = _noether(float(noise.std()), shift, power, alpha)
     if guess > 2 * MOST:
         return None
     low, high = max(1, int(guess * 0.8)), max(4, min(math.ceil(guess * 1.2), MOST))
@@ -140,14 +186,14 @@ def _smallest(noise: Floats, shift: float, power: float, names: tuple[str, ...])
     return high
 
 
-def _noether(spread: float, shift: float, power: float) -> float:
+def _noether(spread: float, shift: float, power: float, alpha: float) -> float:
     """Noether's n per arm for normal values: where the search begins."""
     above = stats.norm.cdf(abs(shift) / (spread * math.sqrt(2)))
-    wanted = stats.norm.ppf(1 - ALPHA / 2) + stats.norm.ppf(power)
+    wanted = stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)
     return float(wanted**2 / (6 * (above - 0.5) ** 2))
 
 
-def _power(noise: Floats, shift: float, n: int, names: tuple[str, ...]) -> float:
+def _power(noise: Floats, shift: float, n: int, alpha: float, names: tuple[str, ...]) -> float:
     """Share of simulated experiments with n against n that find the shift."""
     random = stream("plan", *names)
 
@@ -167,7 +213,7 @@ def _power(noise: Floats, shift: float, n: int, names: tuple[str, ...]) -> float
         test,
         (drawn, lambda size: drawn(size) + shift),
         (n, n),
-        significance=ALPHA,
+        significance=alpha,
         vectorized=True,
         n_resamples=_SIMULATED,
         batch=max(1, 400_000 // n),

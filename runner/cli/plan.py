@@ -8,6 +8,9 @@ example: runner plan -n 3 --arms A,D --tasks T3
 """
 
 import argparse
+from collections import Counter
+from collections.abc import Iterable
+from math import comb
 
 from rich.console import Console
 
@@ -21,6 +24,7 @@ from runner.cli.run_options import add_run_options, selected
 from runner.config.settings import load_settings
 from runner.errors import EXIT_OK
 from runner.ledger.database import sync
+from runner.matrix.engine import Cell
 from runner.matrix.selection import Parts, parts
 
 
@@ -69,9 +73,15 @@ def show_sizes(console: Console, what: Parts, detect: float) -> int:
         if (trial.row.arm, trial.row.task) in wanted
     ]
     console.print(f"From the {marked(kind)} trials on record, by the card {card}:", markup=False)
+    family = comparisons(what.goal.cells)
     for metric in ("usd", "wall_s"):
-        for found in plans(rows, metric, detect):
+        for found in plans(rows, metric, detect, comparisons=family):
             console.print(f"- {planned(found)}", markup=False, soft_wrap=True)
     if not rows:
         console.print("- there are none of these arms and tasks, so no spread is known")
     return EXIT_OK
+
+
+def comparisons(cells: Iterable[Cell]) -> int:
+    """How many pairs of arms a matrix compares, over all its tasks: the report's family."""
+    return sum(comb(arms, 2) for arms in Counter(cell.task for cell in cells).values())

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from stats_samples import arm, asked, cell, row
@@ -215,6 +216,19 @@ def test_a_plan_says_what_it_rests_on() -> None:
     assert said.startswith("To see a difference of 50% in usd on T1: ")
     assert "from a spread of 20% over 3 values so far" in said
     assert f"some {found.trials} trials at the success rate so far" in said
+
+
+def test_a_plan_for_a_matrix_says_what_all_its_comparisons_take() -> None:
+    found = plan("T1", "usd", [cell([1, 1.2, 1.5, 3], 3)], 0.5, comparisons=18)
+    said = planned(found)
+    assert found.family is not None
+    assert f": for one comparison {found.successes} successes per cell, cautiously " in said
+    assert (
+        f"; for all 18 of this matrix {found.family.successes}, cautiously "
+        f"{found.family.cautious}, some {found.family.trials} trials; from a spread" in said
+    )
+    beyond = replace(found, family=replace(found.family, successes=None))
+    assert "; for all 18 of this matrix more than can be planned; from" in planned(beyond)
 
 
 def test_a_plan_without_a_number_says_why() -> None:

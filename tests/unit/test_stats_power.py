@@ -79,6 +79,33 @@ def test_the_number_is_that_of_noethers_formula(sigma: float, detect: float) -> 
     assert found.successes == pytest.approx(noether, rel=0.1)
 
 
+@pytest.mark.parametrize(("sigma", "detect", "m"), [(0.3, 0.2, 18), (0.4, 0.3, 6)])
+def test_a_family_takes_noethers_number_at_its_share_of_the_level(
+    sigma: float, detect: float, m: int
+) -> None:
+    above = stats.norm.cdf(-math.log1p(-detect) / (sigma * math.sqrt(2)))
+    wanted = stats.norm.ppf(1 - 0.025 / m) + stats.norm.ppf(0.8)
+    found = plan("T1", "usd", [spread(sigma)], detect, comparisons=m)
+    assert found.family is not None
+    assert found.family.comparisons == m
+    assert found.family.successes == pytest.approx(wanted**2 / (6 * (above - 0.5) ** 2), rel=0.1)
+    assert found.successes == usd(detect, spread(sigma)).successes
+    assert found.successes is not None
+    assert found.family.successes > found.successes
+
+
+def test_a_family_never_takes_fewer_than_its_test_can_tell_apart() -> None:
+    """With 18 comparisons 5 against 5 have no p below 2/252 x 18; 6 against 6 have 0.039."""
+    found = plan("T1", "usd", [spread(0.1)], 0.9, comparisons=18)
+    assert found.successes == 4
+    assert found.family is not None
+    assert found.family.successes == 6
+
+
+def test_one_comparison_has_no_family() -> None:
+    assert usd(0.3, spread(0.3)).family is None
+
+
 def test_the_spread_is_pooled_within_arms_whatever_their_levels() -> None:
     found = usd(0.3, spread(0.4), spread(0.4, "B", factor=50))
     assert found.spread == pytest.approx(0.4, rel=0.02)
