@@ -83,8 +83,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     preflight.check_results(what.settings)
     if not options.cluster:  # whose workers have their own
         engine, arms = next(iter(there.values())).engine, tuple(what.arms.values())
-        screen = pull_screen(console)
-        players = wiring.with_server(what.players, what.settings, engine, arms, screen)
+        with pull_screen(console) as screen:
+            players = wiring.with_server(what.players, what.settings, engine, arms, screen)
         what = replace(what, players=players)
     lock = lock_of(what, there)
     kind = what.players.kind

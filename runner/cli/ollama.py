@@ -89,13 +89,14 @@ def start(
     arms = tuple(load_catalogue(settings).arms.values())
     players = wiring.Players.read(options.models or "live")
     settings = settings.model_copy(update={"ollama_host": None})
-    wiring.with_server(players, settings, engine, arms, pull_screen(console))
+    with pull_screen(console) as screen:
+        wiring.with_server(players, settings, engine, arms, screen)
 
 
 def pulled(host: str, model: str, console: Console) -> None:
     """Get a model, with progress on screen."""
-    screen = pull_screen(console)
-    pull_model(host, model, lambda progress: screen.pulling(f"model {model}", progress))
+    with pull_screen(console) as screen:
+        pull_model(host, model, lambda progress: screen.pulling(f"model {model}", progress))
 
 
 def described(sidecar: Sidecar) -> str:

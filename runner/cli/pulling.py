@@ -1,5 +1,8 @@
 """The pull of an image or a model on screen: a bar on a terminal, lines when piped."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,10 +19,17 @@ from runner.sidecar.served import Screen
 _STEP = 0.1  # of the whole, between two lines
 
 
-def pull_screen(console: Console) -> Screen:
-    """Tells the console of all that is done to have an Ollama server."""
+@contextmanager
+def pull_screen(console: Console) -> Iterator[Screen]:
+    """Tells the console of all that is done to have an Ollama server, while the context lasts.
+
+    Whatever ends it, the terminal has its cursor back.
+    """
     shown = Bar(console) if console.is_terminal else Lines(console)
-    return Screen(lambda line: console.print(line, markup=False), shown)
+    try:
+        yield Screen(lambda line: console.print(line, markup=False), shown)
+    finally:
+        shown.close()
 
 
 class Lines:
@@ -42,6 +52,9 @@ class Lines:
             self._told[what] = part
             self._say(f"  {what}: {part:.0%} of {progress.total / 1e9:.1f} GB")
 
+    def close(self) -> None:
+        """Lines need no end."""
+
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False)
 
@@ -56,7 +69,7 @@ class Bar:
     def __call__(self, what: str, progress: Pulled) -> None:
         """Draw it; `success` takes the bar away and leaves a line."""
         if progress.status == "success":
-            self._close()
+            self.close()
             self._console.print(f"pulled {what}", markup=False)
             return
         if self._progress is None:
@@ -79,7 +92,8 @@ class Bar:
             total=progress.total or None,
         )
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Take the bar away, if there is one."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

@@ -91,9 +91,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         return dry_run(console, bench, asked.arm, asked.card, asked.max_turns)
     preflight.check_results(settings)
     sync(settings.database, settings.journals, catalogue.cards, wait_s=settings.db_wait_s)
-    players = wiring.with_server(
-        asked.players, settings, bench.engine, (asked.arm,), pull_screen(console)
-    )
+    with pull_screen(console) as screen:
+        players = wiring.with_server(asked.players, settings, bench.engine, (asked.arm,), screen)
     asked = replace(asked, players=players)
     made_of = manifest(bench, asked.arm, asked.card, asked.players, asked.max_turns)
     if asked.recording:

@@ -132,11 +132,12 @@ def pull_model(
     model: str,
     heard: Callable[[Pulled], None],
     wait: Callable[[float], None] = time.sleep,
+    silence_s: float = PULL_SILENCE_S,
 ) -> None:
     """Have the server fetch a model, going on after each break; `heard` gets the progress.
 
-    The server keeps what has come of a layer, so a pull is safe to repeat. It is given up after
-    five breaks in a row that brought nothing.
+    The server keeps what has come of a layer, so a pull is safe to repeat. A silence of
+    `silence_s` is a break, too. It is given up after five breaks in a row that brought nothing.
 
     Raises:
         EnvironmentProblem: it cannot be had; the message says why and what to do.
@@ -144,7 +145,7 @@ def pull_model(
     breaks, most = 0, 0
     while True:
         try:
-            for progress in _pull_once(host, model):
+            for progress in _pull_once(host, model, silence_s):
                 if progress.completed > most:
                     most, breaks = progress.completed, 0
                 heard(progress)
@@ -158,10 +159,10 @@ def pull_model(
             wait(_PULL_PAUSE_S * breaks)
 
 
-def _pull_once(host: str, model: str) -> Iterator[Pulled]:
+def _pull_once(host: str, model: str, silence_s: float) -> Iterator[Pulled]:
     layers: dict[str, tuple[int, int]] = {}
     last = ""
-    with open_client(host, PULL_SILENCE_S) as client:
+    with open_client(host, silence_s) as client:
         for piece in client.pull(model, stream=True):
             last = piece.status or ""
             if piece.digest and piece.total:

@@ -10,6 +10,7 @@ from runner.config.solution import Solution
 from runner.scripted.app import App
 from runner.scripted.cache import PromptCache
 from runner.scripted.personas import PERSONAS, Persona
+from runner.scripted.shelf import Shelf
 from runner.scripted.solutions import Solutions
 from runner.scripted.spec import Address
 from runner.scripted.wire import HttpServer, Recorded
@@ -24,6 +25,7 @@ class ScriptedServer:
         cache: the prompt cache of its Messages API.
         api_key: the only key it takes; None takes any.
         keep: how many of the latest requests stay in `requests`.
+        shelf: the models on Ollama's disk; None has every model there is and pulls none.
     """
 
     def __init__(
@@ -34,8 +36,9 @@ class ScriptedServer:
         cache: PromptCache | None = None,
         api_key: str | None = None,
         keep: int = 0,
+        shelf: Shelf | None = None,
     ) -> None:
-        app = App(Solutions(solutions), personas, cache=cache, api_key=api_key)
+        app = App(Solutions(solutions), personas, cache=cache, api_key=api_key, shelf=shelf)
         self.requests: deque[Recorded] = deque(maxlen=keep)
         self._http = HttpServer(app, self.requests)
         self._thread = threading.Thread(
