@@ -87,7 +87,7 @@ def named(given: object) -> list[str]:
     return [str(each) for each in given] if isinstance(given, dict | list) else []
 
 
-def also_given(began: Mapping[str, object]) -> Mapping[str, object]:
+def also_given(began: Mapping[str, object]) -> dict[str, object]:
     """Options of a session's beginning for which the table has no column."""
     return {option: began.get(name) for name, option in ALSO.items()}
 
