@@ -195,8 +195,9 @@ def told_apart(found: Ratio) -> str:
     """Whether an interval leaves out 1; few trials are named, for theirs are too narrow."""
     if found.ratio.value is None or found.ratio.low is None:
         return reason(found.ratio.note)
-    said = "yes" if found.settled else "no"
-    return f"{said}, n = {found.ratio.n}" if found.ratio.n < HONEST else said
+    if found.ratio.n < HONEST:
+        return f"{'probably' if found.settled else 'no'}, n = {found.ratio.n}"
+    return "yes" if found.settled else "no"
 
 
 def comparison_table(every: Sequence[Comparison], metric: Metric, folded: bool = False) -> Table:

@@ -94,6 +94,15 @@ def test_nothing_is_divided_by_an_arm_that_costs_nothing_and_its_number_is_not_b
     assert column(usd, "told apart") == ["yes"]
 
 
+@pytest.mark.parametrize(
+    ("n", "said"), [(3, "probably, n = 3"), (9, "probably, n = 9"), (10, "yes")]
+)
+def test_few_trials_are_told_apart_only_probably(n: int, said: str) -> None:
+    low, high = ([base + k / 100 for k in range(n)] for base in (1, 9))
+    ratios = results.tests_section(analyse([*arm("A", *low), *arm("B", *high)])).tables[0]
+    assert column(ratios, "told apart") == [said]
+
+
 def test_few_equal_costs_are_called_equal_and_not_few() -> None:
     answers = analyse([*arm("A", 1, 1, 1), *arm("E", 2, 2, 2)])
     cells, ratios = (
