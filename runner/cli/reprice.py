@@ -75,6 +75,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     for kind in kinds:
         show_kind(console, kind, price_cells(found[kind]), before, after)
     show_doubts(console, settings, kinds, before, after)
+    console.print("ranks are of what was seen; how sure they are is in runner report")
     return EXIT_OK
 
 

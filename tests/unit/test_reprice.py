@@ -186,4 +186,6 @@ def test_one_imported_trial_is_enough(
     write(tmp_path / "data", "A.jsonl", published())
     assert main(["import", str(tmp_path / "data")]) == 0
     capsys.readouterr()
-    assert "on T3 one arm only, nothing to rank" in said(capsys)
+    text = said(capsys)
+    assert "on T3 one arm only, nothing to rank" in text
+    assert text.endswith("ranks are of what was seen; how sure they are is in runner report\n")
