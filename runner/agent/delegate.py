@@ -39,6 +39,7 @@ def delegate_tool(
         if not instruction.strip():
             raise ToolError(f"{DELEGATE}: instruction is empty")
         outcome = run_agent(seat(next(conversations)), instruction, meter, scribe)
+        meter.context_full += outcome.ending == "context"
         text = said(outcome)
         return ToolOutput(cut_middle(text, summary_chars), truncated=len(text) > summary_chars)
 

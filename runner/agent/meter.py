@@ -49,6 +49,7 @@ class Meter:
     tool_s: float = 0.0
     seq: int = 0
     lead_turns: int = 0
+    context_full: int = 0  # conversations of the executor's that ended because of that
 
     def __post_init__(self) -> None:
         self.started = self.clock()

@@ -247,6 +247,8 @@ def _detail(meter: Meter, progress: _Progress) -> JsonObject:
         detail["change_sha256"] = progress.change_sha256
     if progress.verdict.notes:
         detail["judge"] = dict(progress.verdict.notes)
+    if meter.context_full:
+        detail["context_full"] = meter.context_full
     ended_by = progress.limit or progress.failure
     if isinstance(ended_by, LimitReached):
         detail["limit"] = ended_by.scope

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 from fakes import bash, calls, entry, says
-from stage import RED, SOLO, Stage
+from stage import PAIR, RED, SOLO, Stage
 
+from runner.agent.loop import DELEGATE
 from runner.config.arms import Limits
 from runner.errors import (
     EnvironmentProblem,
@@ -14,11 +15,13 @@ from runner.errors import (
     UsageError,
 )
 from runner.events import CheckDone, TrialEnded
+from runner.types import ToolCall
 
 # ---- what a trial counts as --------------------------------------------------------------
 
 POOR = replace(SOLO, limits=Limits(usd=0.0001))
 HASTY = replace(SOLO, limits=Limits(seconds=1e-9))
+DELEGATED = ToolCall("d1", DELEGATE, {"instruction": "Fix a.py"})
 LONG = ModelFailure("too long", kind="context_length", lost=False)
 
 STATUSES: dict[str, tuple[Callable[[], Stage], str, bool, str]] = {
@@ -102,6 +105,31 @@ def test_how_a_trial_is_counted_and_why(name: str) -> None:
     opened = {step.removeprefix("open ") for step in stage.steps if step.startswith("open ")}
     closed = {step.removeprefix("close ") for step in stage.steps if step.startswith("close ")}
     assert closed == opened - set(step.removeprefix("open ") for step in stage.at)
+
+
+@pytest.mark.parametrize("kind", ["truncated", "context_size"])
+@pytest.mark.parametrize("role", ["solo", "executor"])
+def test_a_prompt_that_may_have_been_cut_says_nothing_of_the_arm(kind: str, role: str) -> None:
+    cut = ModelFailure("the server cut the prompt", kind=kind)
+    alone = Stage([calls(bash("ls")), cut])
+    pair = Stage([calls(DELEGATED)], executor=[calls(bash("ls")), cut], arm=PAIR)
+    stage = alone if role == "solo" else pair
+    ended = stage()
+    assert (ended.status, ended.success) == ("infra", False)
+    assert ended.detail["kind"] == kind
+    assert "judge's tools" not in stage.steps
+    assert "context_full" not in ended.detail
+
+
+def test_an_executors_full_context_is_the_arms_and_marked_on_the_trial() -> None:
+    stage = Stage(
+        [calls(DELEGATED), calls(DELEGATED), says("DONE")],
+        executor=[calls(bash("ls")), LONG, LONG],
+        arm=PAIR,
+    )
+    ended = stage()
+    assert (ended.status, ended.detail["context_full"]) == ("solved", 2)
+    assert "context_full" not in Stage()().detail
 
 
 def test_a_limit_met_is_judged_all_the_same() -> None:
