@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -125,11 +125,16 @@ def deleted(engine: Engine, tag: str) -> bool:
 # ---- the container ----------------------------------------------------------------------
 
 
-def test_a_container_removed_from_outside_costs_one_attempt(
-    warm: Warm, engine: Engine, tmp_path: Path
+def killed(engine: Engine, container: str) -> None:
+    engine.client.containers.get(container).kill()
+
+
+@pytest.mark.parametrize("gone", [remove_container, killed])
+def test_a_container_removed_or_killed_from_outside_costs_one_attempt(
+    warm: Warm, engine: Engine, tmp_path: Path, gone: Callable[[Engine, str], object]
 ) -> None:
     command = warm.start(tmp_path, *SLOW)
-    remove_container(engine, with_container(engine, tmp_path, command).id)
+    gone(engine, with_container(engine, tmp_path, command).id)
     assert command.wait() == 0, command.said
     assert sorted(end.status for end in ended(tmp_path)) == ["infra", "solved", "solved"]
     assert containers(engine, tmp_path) == []
@@ -164,7 +169,9 @@ def test_after_a_sigkill_the_next_command_clears_away_what_it_left(
     assert containers(engine, tmp_path) == []
 
 
-@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGHUP,)]
+)
 def test_two_interrupts_or_a_sigterm_leave_no_container(
     warm: Warm, engine: Engine, tmp_path: Path, signals: tuple[int, ...]
 ) -> None:
@@ -251,7 +258,7 @@ CASES = (
     ("engine-restarts", test_an_engine_that_restarts_costs_the_attempts_in_flight_and_no_more),
     ("engine-gone", test_an_engine_that_stays_away_pauses_the_run),
     ("image-deleted", test_an_image_deleted_in_mid_run_pauses_it),
-    ("container-removed", test_a_container_removed_from_outside_costs_one_attempt),
+    ("container-removed", test_a_container_removed_or_killed_from_outside_costs_one_attempt),
     ("channel-gone", test_a_tool_server_that_is_gone_is_started_anew),
     ("sigkill-containers", test_after_a_sigkill_the_next_command_clears_away_what_it_left),
     ("stop-now-containers", test_two_interrupts_or_a_sigterm_leave_no_container),
