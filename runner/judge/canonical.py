@@ -11,6 +11,10 @@ from runner.judge.trees import Trees
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 # No identifier of Python begins like this.
 MARK = "@"
+_TYPING = ("typing", "typing_extensions")
+_LITERAL = {f"{MARK}{module}.Literal" for module in _TYPING}
+_ANNOTATED = {f"{MARK}{module}.Annotated" for module in _TYPING}
+_ALIAS = {f"{MARK}{module}.TypeAlias" for module in _TYPING}
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ class Statement:
 class Said:
     """A statement told by what it says and not by how it is written.
 
-    `node` has names from elsewhere and built-in ones as dotted names (see `MARK`), and no
-    imports or docstrings; `text` is the same, to be compared.
+    `node` has names from elsewhere and built-in ones as dotted names (see `MARK`), annotations
+    without quotes, and no imports or docstrings; `text` is the same, to be compared.
     """
 
     path: str
@@ -92,6 +96,8 @@ class Spelling(ast.NodeTransformer):
         self.path = path
         # None stands for a name that a function around here binds.
         self.known: dict[str, str | None] = dict(names.of(path))
+        # Whether text is a type in quotes here.
+        self.quoted = False
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         """A changed copy; the tree that was given stays as it is."""
@@ -118,7 +124,7 @@ class Spelling(ast.NodeTransformer):
 
     def _field(self, node: ast.AST, name: str, value: object) -> object:
         if name in ("annotation", "returns") and isinstance(value, ast.AST):
-            return self.visit(unquoted(value))
+            return self._type(value)
         if isinstance(value, ast.AST):
             return self.visit(value)
         if not isinstance(value, list):
@@ -127,6 +133,14 @@ class Spelling(ast.NodeTransformer):
         kept = without_docstring(value) if has_docstring else value
         visited = [self.visit(v) if isinstance(v, ast.AST) else v for v in kept]
         return [v for v, old in zip(visited, kept, strict=True) if v is not None or old is None]
+
+    def _type(self, node: ast.AST, *, quoted: bool = True) -> ast.AST:
+        """What stands where a type does, with its quotes taken off; or what does not."""
+        outer, self.quoted = self.quoted, quoted
+        spelt = self.visit(node)
+        self.quoted = outer
+        assert isinstance(spelt, ast.AST)
+        return spelt
 
     def _bound_in(self, node: ast.AST) -> dict[str, str | None]:
         assert isinstance(node, _FUNCTION | ast.Lambda)
@@ -152,6 +166,35 @@ class Spelling(ast.NodeTransformer):
         spelt = self.generic_visit(node)
         assert isinstance(spelt, ast.If)
         return spelt if spelt.body or spelt.orelse else None
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """What is assigned to a `TypeAlias` is a type."""
+        spelt = self.generic_visit(node)
+        assert isinstance(spelt, ast.AnnAssign)
+        if node.value and isinstance(spelt.annotation, ast.Name) and spelt.annotation.id in _ALIAS:
+            value = self._type(node.value)
+            assert isinstance(value, ast.expr)
+            spelt.value = value
+        return spelt
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """A type in quotes is that type."""
+        inner = unquoted(node) if self.quoted else node
+        return node if inner is node else self.visit(inner)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """The text in a `Literal`, and what `Annotated` says beside the type, is no type."""
+        value = self.visit(node.value)
+        name = value.id if isinstance(value, ast.Name) else ""
+        if name in _ANNOTATED and isinstance(node.slice, ast.Tuple) and node.slice.elts:
+            first, *rest = node.slice.elts
+            parts = [self.visit(first), *(self._type(each, quoted=False) for each in rest)]
+            inner: ast.AST = ast.copy_location(ast.Tuple(parts, node.slice.ctx), node.slice)
+        else:
+            inner = self._type(node.slice, quoted=self.quoted and name not in _LITERAL)
+        assert isinstance(value, ast.expr)
+        assert isinstance(inner, ast.expr)
+        return ast.copy_location(ast.Subscript(value, inner, node.ctx), node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """The dotted name of a name from elsewhere; a function's own stay."""
@@ -182,7 +225,10 @@ def unquoted(node: ast.AST) -> ast.AST:
     """An annotation with its quotes taken off, where they hold an expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         try:
-            return ast.parse(node.value.strip(), mode="eval").body
+            inner = ast.parse(node.value.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return node
+        for each in ast.walk(inner):
+            ast.copy_location(each, node)
+        return inner
     return node

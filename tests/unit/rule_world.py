@@ -49,6 +49,7 @@ TREE = {
 }
 KEPT = CheckSpec("code_kept", "code_kept", paths=("typer/**",))
 FOLDER = Path(__file__).parent / "hostile"
+HONEST = Path(__file__).parent / "honest"
 
 
 def refused(edits: Edits, editable: tuple[str, ...] = ("typer/**",)) -> Mapping[str, list[str]]:
@@ -71,6 +72,14 @@ def rewritten(old: bytes, new: bytes) -> Edits:
     """The package's module with one text replaced."""
     assert A.count(old) == 1
     return {"typer/a.py": A.replace(old, new)}
+
+
+def plain() -> Iterator[tuple[str, str]]:
+    """What must be let through: a name and the source, from `honest/*.txt`."""
+    for path in sorted(HONEST.glob("*.txt")):
+        for part in path.read_text(encoding="utf-8").split("=== ")[1:]:
+            name, _, source = part.partition("\n")
+            yield f"{path.stem}: {name}", source.rstrip("\n") + "\n"
 
 
 def snippets() -> Iterator[tuple[str, str, int, str]]:

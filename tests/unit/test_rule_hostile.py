@@ -1,7 +1,7 @@
 """New code that reaches out, hides or widens is refused, by a named check, with file and line."""
 
 import pytest
-from rule_world import module, refused, rewritten, snippets
+from rule_world import module, plain, refused, rewritten, snippets
 
 from runner.judge.static import COMMON
 
@@ -91,6 +91,7 @@ HONEST = {
     "a comment on types": "# The type: an int. ruff and mypy pass.\nX = 1\n",
     "imports for types alone": "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n"
     "    from .models import Info\n\n\ndef f(x: 'Info') -> str:\n    return x.name\n",
+    **dict(plain()),
 }
 
 

@@ -2,9 +2,9 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from runner.judge.canonical import MARK, Said
+from runner.judge.canonical import MARK, Said, unquoted
 from runner.judge.compare import Comparison
 from runner.judge.rules.annotations import annotations_of
 from runner.judge.rules.verdicts import none_of
@@ -15,8 +15,11 @@ _TYPING = ("typing", "typing_extensions", "mypy_extensions")
 # What makes one type pass for another, and what ends a type checker's reading.
 _WIDENERS = ("Any", "cast", "overload", "TypeGuard", "TypeIs")
 _SILENCERS = ("no_type_check", "no_type_check_decorator", "NoReturn", "Never", "assert_never")
-_WIDENS = {f"{module}.{name}": name for module in _TYPING for name in _WIDENERS}
-_SILENCES = {f"{module}.{name}" for module in _TYPING for name in _SILENCERS}
+_WRONG = {
+    **{name: f"widens with {name}" for name in _WIDENERS},
+    **{name: f"hides code with {name}" for name in _SILENCERS},
+}
+_MADE_AT = {f"{module}.{name}": text for module in _TYPING for name, text in _WRONG.items()}
 # What type checkers work out by themselves, skipping the side that is not taken.
 _WORKED_OUT = {"sys.platform", "sys.version_info", "os.name"}
 _WORKED_OUT_NAMES = {"MYPY", "PY2", "PY3", "TYPE_CHECKING"}
@@ -26,6 +29,7 @@ def no_wider_types(comparison: Comparison) -> Check:
     """The check `no_wider_types`: no new `Any` or `cast`, no signature without annotations, and
     nothing guarded so that a type checker passes it by."""
     found = []
+    quoted = _quotable(comparison)
     earlier = {
         name: [each for each in comparison.gone if each.name == name]
         for name in {each.name for each in comparison.added}
@@ -34,19 +38,49 @@ def no_wider_types(comparison: Comparison) -> Check:
         # The earlier trees share most statements: what one says, each says.
         before: Counter[str] = Counter()
         for each in earlier[added.name]:
-            before |= Counter(text for _, text in _findings(each))
-        for line, text in _findings(added):
+            before |= Counter(text for _, text in _findings(each, quoted))
+        for line, text in _findings(added, quoted):
             before[text] -= 1
             if before[text] < 0:
                 found.append(f"{added.path}:{line}: {text}")
     return none_of("no_wider_types", found)
 
 
-def _findings(statement: Said) -> Iterator[tuple[int, str]]:
+def _quotable(comparison: Comparison) -> Mapping[tuple[str, str], str]:
+    """What is wrong with the names of a file that stand for such a thing, by path and name."""
+    names = comparison.names(comparison.trees.final)
+    found = {}
+    for each in comparison.fresh:
+        if reason := _MADE_AT.get(names.made_at(each.source)):
+            found[each.path, each.bound] = reason
+    return found
+
+
+def _findings(
+    statement: Said, quotable: Mapping[tuple[str, str], str]
+) -> Iterator[tuple[int, str]]:
     for node in ast.walk(statement.node):
         line = getattr(node, "lineno", statement.line)
         for text in _said_by(node):
             yield line, text
+        for name, attribute in _in_quotes(node):
+            if reason := _WRONG.get(name) if attribute else quotable.get((statement.path, name)):
+                yield line, reason
+
+
+def _in_quotes(node: ast.AST) -> Iterator[tuple[str, bool]]:
+    """The names in text that may be a type in quotes: in an annotation, in brackets, or where
+    typing is given a type. With each, whether it is an attribute."""
+    inside: list[ast.AST] = [*annotations_of(node)]
+    if isinstance(node, ast.Subscript):
+        inside.append(node.slice)
+    elif isinstance(node, ast.Call) and _is_typings(node.func):
+        inside += [*node.args, *node.keywords]
+    for each in (child for part in inside for child in ast.walk(part)):
+        text = unquoted(each)
+        if text is not each:
+            yield from ((n.id, False) for n in ast.walk(text) if isinstance(n, ast.Name))
+            yield from ((n.attr, True) for n in ast.walk(text) if isinstance(n, ast.Attribute))
 
 
 def _said_by(node: ast.AST) -> Iterator[str]:
@@ -57,18 +91,20 @@ def _said_by(node: ast.AST) -> Iterator[str]:
     for test in _tests(node):
         for name in _worked_out(test):
             yield f"hides code with {name}"
-    for annotation in annotations_of(node):
-        for text in (n for n in ast.walk(annotation) if isinstance(n, ast.Constant)):
-            if isinstance(text.value, str) and "Any" in text.value:
-                yield "widens with Any"
+
+
+def _is_typings(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id.startswith(
+        tuple(f"{MARK}{module}." for module in _TYPING)
+    )
 
 
 def _named(node: ast.Name | ast.Attribute) -> Iterator[str]:
     if isinstance(node, ast.Name):
         dotted = node.id.removeprefix(MARK)
-        if dotted in _WIDENS:
-            yield f"widens with {_WIDENS[dotted]}"
-        elif dotted in _SILENCES or dotted.rpartition(".")[2] in _WORKED_OUT_NAMES:
+        if dotted in _MADE_AT:
+            yield _MADE_AT[dotted]
+        elif dotted.rpartition(".")[2] in _WORKED_OUT_NAMES:
             yield f"hides code with {dotted.removeprefix('builtins.')}"
     elif isinstance(node, ast.Attribute) and node.attr in _WORKED_OUT_NAMES:
         yield f"hides code with .{node.attr}"
