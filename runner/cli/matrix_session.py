@@ -69,13 +69,7 @@ def session(
     board.begin_after(history_of(run))
     display = Showing(MatrixDisplay(console, board))
     upkeep = Upkeep(lambda: bring_up_to_date(what), lambda text: console.print(text, markup=False))
-
-    def record_all(events: Sequence[Event]) -> None:
-        journal.append_all(events)
-        for event in events:
-            display(event)
-            if isinstance(event, TrialEnded):
-                upkeep.due()
+    record_all = recorder(journal, display, upkeep)
 
     def record(event: Event) -> None:
         record_all((event,))
@@ -103,6 +97,19 @@ def session(
         # Who stops a run at once does not wait for a database that somebody else may hold.
         upkeep.close(UPKEEP_S if ending and ending.at_once else None)
     return ending
+
+
+def recorder(journal: Journal, display: Showing, upkeep: Upkeep) -> RecordAll:
+    """What puts events in the journal and, once they are safe there, shows them."""
+
+    def record_all(events: Sequence[Event]) -> None:
+        journal.append_all(events)
+        for event in events:
+            display(event)
+            if isinstance(event, TrialEnded):
+                upkeep.due()
+
+    return record_all
 
 
 def local_engine(
