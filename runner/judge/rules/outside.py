@@ -17,7 +17,7 @@ ANY = frozenset({"*"})  # every public name that is no module
 
 MODULES: Mapping[str, Set[str]] = {
     "__future__": ANY,
-    "abc": words("ABC ABCMeta abstractmethod"),
+    "abc": words("ABC abstractmethod"),
     "builtins": ANY,
     "collections": words("ChainMap Counter OrderedDict defaultdict deque namedtuple"),
     "collections.abc": ANY,
@@ -58,18 +58,25 @@ MODULES: Mapping[str, Set[str]] = {
 }
 
 # Public names that run text as code, end the program, or look behind a module's or class's back.
-REFUSED = frozenset(
-    f"builtins.{name}"
-    for name in words(
-        "BaseException BaseExceptionGroup GeneratorExit KeyboardInterrupt SystemExit breakpoint "
-        "compile copyright credits delattr dir eval exec exit globals help input license locals "
-        "memoryview open quit setattr vars"
+REFUSED = (
+    frozenset(
+        f"builtins.{name}"
+        for name in words(
+            "BaseException BaseExceptionGroup GeneratorExit KeyboardInterrupt SystemExit "
+            "breakpoint compile copyright credits delattr dir eval exec exit globals help input "
+            "license locals memoryview open quit setattr vars"
+        )
     )
-) | {
-    f"{module}.{name}"
-    for module in ("typing", "typing_extensions")
-    for name in ("ForwardRef", "evaluate_forward_ref", "get_type_hints", "no_type_check")
-}
+    | {
+        f"{module}.{name}"
+        for module in ("typing", "typing_extensions")
+        for name in words(
+            "ABCMeta ForwardRef GenericMeta NamedTupleMeta evaluate_forward_ref get_annotations "
+            "get_type_hints no_type_check"
+        )
+    }
+    | {"numbers.ABCMeta"}
+)
 
 # What is never a vendor's library to a package under test.
 TOOLS = words(
@@ -83,14 +90,15 @@ DUNDERS = words(
     "__all__ __author__ __class__ __debug__ __doc__ __enter__ __exit__ __init__ __len__ __iter__ "
     "__main__ __name__ __next__ __post_init__ __qualname__ __repr__ __str__ __slots__ __version__ "
     "__future__ __call__ __getitem__ __int__ __float__ __add__ __or__ __and__ __sub__ __abs__ "
-    "__match_args__ __aenter__ __aexit__ __await__ __reversed__ __setitem__"
+    "__aenter__ __aexit__ __await__ __reversed__ __setitem__"
 )
 # Attributes that lead from a value to what runs it.
 ATTRIBUTES = words(
     "_convert_ ag_code ag_frame co_code co_consts cr_code cr_frame cr_origin currentframe "
     "displayhook excepthook f_back f_builtins f_code f_globals f_lineno f_locals f_trace "
-    "func_globals gi_code gi_frame gi_yieldfrom meta_path modules mro path_hooks "
-    "path_importer_cache pytest_plugins setprofile settrace tb_frame tb_next unraisablehook"
+    "findCaller func_globals gi_code gi_frame gi_yieldfrom meta_path modules mro path_hooks "
+    "path_importer_cache pytest_plugins setprofile settrace stack_info tb_frame tb_next "
+    "unraisablehook"
 )
 # Modules that are out of reach also when they are found as an attribute of something.
 _MODULE_ATTRIBUTES = words(

@@ -15,6 +15,8 @@ from runner.judge.compare import Comparison
 from runner.judge.rules import outside, vendors
 from runner.judge.rules.annotations import annotations_of, odd_annotations
 from runner.judge.rules.stores import odd_stores
+from runner.judge.rules.texts import FORMATS, odd_formats, odd_text
+from runner.judge.rules.values import Values
 from runner.judge.rules.verdicts import none_of
 from runner.judge.trees import module_name
 from runner.types import Check
@@ -22,7 +24,6 @@ from runner.types import Check
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 # Python calls these by itself; with them a value may pass for any other.
 _OWN_METHODS = outside.DUNDERS - {"__class__", "__name__", "__version__"}
-_SPEAKS_OF_TESTS = ("pytest", "conftest", "sitecustomize", "usercustomize")
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,17 @@ class _Place:
     own: frozenset[str]
     vendors: frozenset[str]
     modules: frozenset[str]
+    values: Values
 
 
 def reach(comparison: Comparison) -> Check:
     """The check `reach`: everything new code may not do, by file and line."""
-    own = vendors.own_packages(comparison)
-    used = vendors.used_before(comparison)
-    modules = frozenset(module_name(p) for p in comparison.trees.final if p.endswith(".py"))
     earlier = {
         name: [each for each in comparison.gone if each.name == name]
         for name in {each.name for each in comparison.added}
     }
     found = list(odd_annotations(comparison))
-    for added in comparison.added:
-        place = _Place(added.path, own, used, modules)
+    for added, place in _placed(comparison):
         said = list(_findings(added, place))
         # What the function of that name said before, it may say again.
         # The two earlier trees share most statements: what one says, each says.
@@ -60,11 +58,24 @@ def reach(comparison: Comparison) -> Check:
     return none_of("reach", found)
 
 
+def _placed(comparison: Comparison) -> Iterator[tuple[Said, _Place]]:
+    """What was added, and where."""
+    own = vendors.own_packages(comparison)
+    used = vendors.used_before(comparison)
+    modules = frozenset(module_name(p) for p in comparison.trees.final if p.endswith(".py"))
+    values = Values(comparison.names(comparison.trees.final))
+    for each in comparison.added:
+        yield each, _Place(each.path, own, used, modules, values)
+
+
 def _findings(statement: Said, place: _Place) -> Iterator[tuple[int, str]]:
     node = statement.node
     yield from _at_the_top(statement, node)
-    for stored, text in odd_stores(node):
-        yield stored.lineno, text
+    for odd, text in (
+        *odd_stores(node),
+        *odd_formats(node, place.values),
+    ):
+        yield getattr(odd, "lineno", statement.line), text
     plain = _plainly_used(node)
     for child in ast.walk(node):
         line = getattr(child, "lineno", statement.line)
@@ -115,7 +126,7 @@ def _said_by(node: ast.AST, statement: Said, place: _Place) -> Iterator[str]:
     elif isinstance(node, ast.Call):
         yield from _call(node, place)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
-        yield from _text(node.value)
+        yield from odd_text(node.value)
     elif isinstance(node, _FUNCTION | ast.ClassDef):
         yield from _definition(node, statement)
     elif isinstance(node, ast.MatchClass):
@@ -143,7 +154,7 @@ def _name(node: ast.Name, place: _Place) -> Iterator[str]:
 def _bound(dotted: str, place: _Place) -> Iterator[str]:
     home, _, name = dotted.rpartition(".")
     if home == "builtins":  # a class's own
-        if outside.dunder(name) and name not in ("__slots__", "__doc__", "__match_args__"):
+        if outside.dunder(name) and name not in ("__slots__", "__doc__"):
             yield f"binds {name}"
     elif home != module_name(place.path):
         yield f"changes {dotted}"
@@ -187,25 +198,13 @@ def _getattr(node: ast.Call, place: _Place) -> Iterator[str]:
         return
     if objection := outside.odd_attribute(wanted.value):
         yield objection
+    if wanted.value in FORMATS:
+        yield f"reaches .{wanted.value}"
     root = node.args[0]
     if isinstance(root, ast.Name) and root.id.startswith(MARK):
         dotted = f"{root.id.removeprefix(MARK)}.{wanted.value}"
         if objection := outside.odd_name(dotted, place.own, place.vendors):
             yield objection
-
-
-def _text(value: str | bytes) -> Iterator[str]:
-    text = value.decode("latin-1") if isinstance(value, bytes) else value
-    for word in _words(text):
-        if outside.dunder(word) and word not in outside.DUNDERS:
-            yield f"speaks of {word}"
-    for name in _SPEAKS_OF_TESTS:
-        if name in text.lower():
-            yield f"speaks of {name}"
-
-
-def _words(text: str) -> list[str]:
-    return "".join(c if c == "_" or c.isalnum() else " " for c in text).split()
 
 
 def _definition(
