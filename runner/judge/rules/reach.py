@@ -14,6 +14,7 @@ from runner.judge.canonical import MARK, Said
 from runner.judge.compare import Comparison
 from runner.judge.rules import outside, vendors
 from runner.judge.rules.annotations import annotations_of, odd_annotations
+from runner.judge.rules.classes import enumerations, odd_classes
 from runner.judge.rules.stores import odd_stores
 from runner.judge.rules.texts import FORMATS, odd_formats, odd_text
 from runner.judge.rules.values import Values
@@ -35,6 +36,7 @@ class _Place:
     vendors: frozenset[str]
     modules: frozenset[str]
     values: Values
+    enumerations: frozenset[str]
 
 
 def reach(comparison: Comparison) -> Check:
@@ -64,8 +66,9 @@ def _placed(comparison: Comparison) -> Iterator[tuple[Said, _Place]]:
     used = vendors.used_before(comparison)
     modules = frozenset(module_name(p) for p in comparison.trees.final if p.endswith(".py"))
     values = Values(comparison.names(comparison.trees.final))
+    enums = enumerations(comparison)
     for each in comparison.added:
-        yield each, _Place(each.path, own, used, modules, values)
+        yield each, _Place(each.path, own, used, modules, values, enums)
 
 
 def _findings(statement: Said, place: _Place) -> Iterator[tuple[int, str]]:
@@ -73,6 +76,7 @@ def _findings(statement: Said, place: _Place) -> Iterator[tuple[int, str]]:
     yield from _at_the_top(statement, node)
     for odd, text in (
         *odd_stores(node),
+        *odd_classes(node, place.enumerations),
         *odd_formats(node, place.values),
     ):
         yield getattr(odd, "lineno", statement.line), text
@@ -129,8 +133,6 @@ def _said_by(node: ast.AST, statement: Said, place: _Place) -> Iterator[str]:
         yield from odd_text(node.value)
     elif isinstance(node, _FUNCTION | ast.ClassDef):
         yield from _definition(node, statement)
-    elif isinstance(node, ast.MatchClass):
-        yield from (text for name in node.kwd_attrs if (text := outside.odd_attribute(name)))
     elif isinstance(node, ast.Global):
         yield f"rebinds the module's {', '.join(node.names)}"
     elif isinstance(node, ast.ExceptHandler) and node.type is None:
@@ -175,8 +177,6 @@ def _call(node: ast.Call, place: _Place) -> Iterator[str]:
         yield "asks for a variable whose name is made up at run time"
     if function == f"{MARK}builtins.type" and (len(node.args) != 1 or node.keywords):
         yield "makes a class by calling type"
-    if len(node.args) == 3 and isinstance(node.args[2], ast.Dict | ast.DictComp):
-        yield "makes a class by a call"
     if any(keyword.arg in ("eval_str", "globalns", "localns") for keyword in node.keywords):
         yield "runs text as code"
 

@@ -1,0 +1,124 @@
+"""Classes in new code are written as such, and taken apart by names that can be read.
+
+A class that a call makes may hold any method under a name that nobody can read, and a pattern
+without names reads the attributes that `__match_args__` makes up.
+"""
+
+import ast
+import builtins
+from collections.abc import Iterator, Set
+
+from runner.judge.canonical import MARK
+from runner.judge.compare import Comparison
+from runner.judge.names import stored
+from runner.judge.rules import outside
+from runner.judge.rules.texts import FORMATS
+from runner.judge.rules.values import dotted_name
+from runner.judge.trees import module_name
+
+_ENUMERATIONS = frozenset(f"enum.{name}" for name in outside.MODULES["enum"] - {"auto", "unique"})
+# What only asks which class something is.
+ASKS = ("isinstance", "issubclass", "lenient_issubclass")
+_MOST = 2  # a class is made with three arguments
+
+
+def enumerations(comparison: Comparison) -> frozenset[str]:
+    """Python's enumerations and new ones: dotted names, and plain ones for those inside others."""
+    classes = [
+        (f"{module_name(each.path)}.{node.name}" if node is each.node else node.name, node)
+        for each in comparison.added
+        for node in ast.walk(each.node)
+        if isinstance(node, ast.ClassDef)
+    ]
+    found = set(_ENUMERATIONS)
+    for _ in classes:
+        found |= {name for name, node in classes if any(_one_of(b, found) for b in node.bases)}
+    return frozenset(found)
+
+
+def _named(node: ast.expr) -> str:
+    """A name as `enumerations` spells it; a class's own come out as built-in ones."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    name = node.id.removeprefix(MARK) if isinstance(node, ast.Name) else ""
+    home, _, last = name.rpartition(".")
+    return last if home == "builtins" and not hasattr(builtins, last) else name
+
+
+def _one_of(node: ast.expr, classes: Set[str]) -> bool:
+    return not classes.isdisjoint((_named(node), _named(node).rpartition(".")[2]))
+
+
+def odd_classes(statement: ast.AST, enums: Set[str]) -> Iterator[tuple[ast.AST, str]]:
+    """The classes that a statement makes by a call or takes apart blindly, with what is wrong."""
+    plain = _plainly_used(statement)
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call):
+            yield from ((node, text) for text in _made(node, enums))
+            if _of_a_class(node) and id(node) not in plain:
+                yield node, "hands on what type gives of a class"
+        elif isinstance(node, ast.Name) and _named(node) in _ENUMERATIONS and id(node) not in plain:
+            yield node, f"hands on {_named(node)}"
+        elif isinstance(node, ast.MatchClass):
+            yield from ((node, text) for text in _matched(node))
+        elif isinstance(node, ast.ClassDef):
+            yield from _fields(node)
+
+
+def _made(node: ast.Call, enums: Set[str]) -> Iterator[str]:
+    stars = any(isinstance(a, ast.Starred) for a in node.args)
+    stars = stars or any(k.arg is None for k in node.keywords)
+    if _is_type(node.func) and (stars or len(node.args) > _MOST):
+        yield "makes a class by calling what type gives"
+    if _one_of(node.func, enums) and (stars or len(node.args) > 1 or node.keywords):
+        yield "makes a class by calling an enumeration"
+    if len(node.args) == 3 and isinstance(node.args[2], ast.Dict | ast.DictComp):
+        yield "makes a class by a call"
+
+
+def _is_type(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and dotted_name(node.func) == "builtins.type"
+
+
+def _of_a_class(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and _is_type(node) and any(map(dotted_name, node.args))
+
+
+def _plainly_used(statement: ast.AST) -> set[int]:
+    """What is read from, compared, called, asked about, derived from or only named as a type."""
+    plain: set[int] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Attribute | ast.Subscript | ast.FormattedValue):
+            plain.add(id(node.value))
+        elif isinstance(node, ast.Compare):
+            plain.update(map(id, [node.left, *node.comparators]))
+        elif isinstance(node, ast.Call):
+            plain.add(id(node.func))
+            if _named(node.func).rpartition(".")[2] in ASKS:
+                plain.update(id(each) for arg in node.args for each in ast.walk(arg))
+        elif isinstance(node, ast.ClassDef):
+            plain.update(map(id, node.bases))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns:
+            plain.update(map(id, ast.walk(node.returns)))
+        elif isinstance(node, ast.arg | ast.AnnAssign) and node.annotation:
+            plain.update(map(id, ast.walk(node.annotation)))
+        elif isinstance(node, ast.MatchClass):
+            plain.add(id(node.cls))
+    return plain
+
+
+def _matched(node: ast.MatchClass) -> Iterator[str]:
+    home, _, name = dotted_name(node.cls).rpartition(".")
+    if node.patterns and not (home == "builtins" and hasattr(builtins, name)):
+        yield f"takes {_named(node.cls) or 'a class'} apart by position"
+    for name in node.kwd_attrs:
+        if name in FORMATS or outside.odd_attribute(name):
+            yield f"reaches .{name}"
+
+
+def _fields(node: ast.ClassDef) -> Iterator[tuple[ast.AST, str]]:
+    for inner in node.body:
+        for name in stored(inner) if isinstance(inner, ast.Assign | ast.AnnAssign) else ():
+            field = name.removeprefix(f"{MARK}builtins.")
+            if field in outside.ATTRIBUTES:
+                yield inner, f"has a field named {field}"
