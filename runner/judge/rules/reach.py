@@ -7,7 +7,7 @@ modules' attributes: whatever new code says that the same function did not say b
 import ast
 import builtins
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from runner.judge.canonical import MARK, Said
@@ -15,7 +15,7 @@ from runner.judge.compare import Comparison
 from runner.judge.rules import outside, vendors
 from runner.judge.rules.annotations import annotations_of, odd_annotations
 from runner.judge.rules.classes import enumerations, odd_classes
-from runner.judge.rules.stores import odd_stores
+from runner.judge.rules.stores import odd_methods, odd_stores, storing_methods
 from runner.judge.rules.texts import FORMATS, odd_formats, odd_text
 from runner.judge.rules.values import Values
 from runner.judge.rules.verdicts import none_of
@@ -37,6 +37,7 @@ class _Place:
     modules: frozenset[str]
     values: Values
     enumerations: frozenset[str]
+    storing: Mapping[str, frozenset[str]]
 
 
 def reach(comparison: Comparison) -> Check:
@@ -67,15 +68,17 @@ def _placed(comparison: Comparison) -> Iterator[tuple[Said, _Place]]:
     modules = frozenset(module_name(p) for p in comparison.trees.final if p.endswith(".py"))
     values = Values(comparison.names(comparison.trees.final))
     enums = enumerations(comparison)
+    storing = storing_methods(each.node for each in comparison.added)
     for each in comparison.added:
-        yield each, _Place(each.path, own, used, modules, values, enums)
+        yield each, _Place(each.path, own, used, modules, values, enums, storing)
 
 
 def _findings(statement: Said, place: _Place) -> Iterator[tuple[int, str]]:
     node = statement.node
     yield from _at_the_top(statement, node)
     for odd, text in (
-        *odd_stores(node),
+        *odd_stores(node, place.values),
+        *odd_methods(node, place.storing),
         *odd_classes(node, place.enumerations),
         *odd_formats(node, place.values),
     ):
