@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from rich.console import Console
@@ -114,10 +114,9 @@ def _fields(arena: Arena, console: Console) -> Mapping[str, Field]:
 def _courts(arena: Arena, plan: Plan, console: Console) -> Mapping[str, Callable[[Change], Court]]:
     """Where each task's honest work is heard: as a trial's change is, in its image."""
     catalogue = arena.catalogue
+    say = cache(console.print)  # what holds for every task is said once
     return {
-        task: partial(
-            court, wiring.prepare(arena.settings, catalogue, catalogue.tasks[task], console.print)
-        )
+        task: partial(court, wiring.prepare(arena.settings, catalogue, catalogue.tasks[task], say))
         for task in plan.fields or ()
     }
 
