@@ -203,5 +203,5 @@ def test_a_thousand_trials_open_in_a_moment_from_a_small_file(
     quiet(browser, path)
     alone = next(path.with_name("report-trials").glob("*-C-T2-0-*.html"))
     fresh(browser, alone)
-    browser.wait("return document.querySelectorAll('.said').length > 60")
+    browser.wait("return document.querySelectorAll('.said').length > 30")
     quiet(browser, alone)
