@@ -166,10 +166,7 @@ class App:
             return Prepared(chat_api.loaded(body))
         script = self._script(request.prefix)
         answer = chat_api.answer(script(chat_api.dialogue_of(body)), body, latency_s)
-        if fault and fault.kind.startswith(("usage-", "cut")):
-            spoilt = chat_api.spoil_usage(as_dict(answer.body, "reply"), fault.kind)
-            answer = HttpAnswer(200, spoilt)
-        return Prepared(answer)
+        return Prepared(chat_api.spoilt(answer, fault) if fault else answer)
 
     def _load(self, prefix: str, body: JsonDict) -> None:
         """Have a model in memory, with the context asked for; each prefix has its own memory."""

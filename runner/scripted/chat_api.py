@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from runner.scripted.faults import Fault
+from runner.scripted.malformed import EMPTY, REFUSED, SAID
 from runner.scripted.replies import BadRequest, HttpAnswer, JsonDict, as_dict, as_list
 from runner.scripted.script import Answer, Ask, Dialogue, Exchange, Turn
 from runner.scripted.tokens import estimate
@@ -126,20 +128,26 @@ def loaded(body: JsonDict) -> HttpAnswer:
     return HttpAnswer(200, {**reply, "message": message, "done_reason": "load", "done": True})
 
 
-def spoil_usage(body: JsonDict, kind: str) -> JsonDict:
-    """The reply with its counts made wrong, as a `usage-...` or a `cut` fault asks."""
-    spoilt = dict(body)
-    if kind == "usage-none":
-        spoilt.update(prompt_eval_count=None, eval_count=None)
-    elif kind == "usage-missing":
-        del spoilt["prompt_eval_count"], spoilt["eval_count"]
-    elif kind == "usage-negative":
-        spoilt["eval_count"] = -7
-    elif kind == "usage-fraction":
-        spoilt["prompt_eval_count"] = 12.5
-    elif kind == "cut":
-        spoilt["prompt_eval_count"] = int(str(body["prompt_eval_count"])) // 2
-    return spoilt
+def spoilt(answer: HttpAnswer, fault: Fault) -> HttpAnswer:
+    """The reply with its counts made wrong, as a `usage-...` or a `cut` fault asks, or with other
+    words, as `say` does."""
+    body = dict(as_dict(answer.body, "reply"))
+    if fault.kind == "say":
+        case = fault.case or EMPTY
+        if case in REFUSED:
+            return error(500, REFUSED[case])
+        body["message"] = {"role": "assistant", **SAID[case]}
+    elif fault.kind == "usage-none":
+        body.update(prompt_eval_count=None, eval_count=None)
+    elif fault.kind == "usage-missing":
+        del body["prompt_eval_count"], body["eval_count"]
+    elif fault.kind == "usage-negative":
+        body["eval_count"] = -7
+    elif fault.kind == "usage-fraction":
+        body["prompt_eval_count"] = 12.5
+    elif fault.kind == "cut":
+        body["prompt_eval_count"] = int(str(body["prompt_eval_count"])) // 2
+    return HttpAnswer(200, body)
 
 
 def show(model: str) -> JsonDict:

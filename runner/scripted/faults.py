@@ -2,7 +2,7 @@
 
 Written `KIND@N`, `KIND@N-M` or `KIND@*`, several joined by commas; N counts the model calls
 one endpoint gets, retries included, from 1. A kind may carry a value: `429:2` asks the client
-to wait 2 seconds.
+to wait 2 seconds, `say:json-cut` says that case of `runner.scripted.malformed`.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.errors import UsageError
+from runner.scripted.malformed import CASES
 
 KINDS: Mapping[str, str] = {
     "400": "400, the request is refused",
@@ -26,6 +27,7 @@ KINDS: Mapping[str, str] = {
     "hang": "nothing is answered until the client leaves",
     "oom": "500 of Ollama's, the machine has no memory for the model",
     "cut": "Ollama only: half of the prompt is left out without a word; its count tells",
+    "say": "Ollama only: a case of docs/ollama.md's malformed replies, `say:json-cut`; else empty",
     "crash": "the answer stops half way and the stand-in's container dies",
     "garbage": "200 with a body that is no JSON",
     "html": "200 with a web page",
@@ -45,7 +47,7 @@ DISK_KINDS: Mapping[str, str] = {
     "digest": "every model has another digest, whatever N is",
 }
 _ITEM = re.compile(
-    r"(?P<kind>[a-z0-9-]+)(:(?P<value>\d+(\.\d+)?))?@((?P<first>\d+)(-(?P<last>\d+))?|\*)"
+    r"(?P<kind>[a-z0-9-]+)(:((?P<value>\d+(\.\d+)?)|(?P<case>[a-z-]+)))?@((?P<first>\d+)(-(?P<last>\d+))?|\*)"
 )
 
 
@@ -57,6 +59,7 @@ class Fault:
     first: int = 1
     last: int | None = None
     value: float | None = None
+    case: str | None = None
 
     def hits(self, number: int) -> bool:
         """Whether the endpoint's request `number` is to go wrong."""
@@ -88,10 +91,19 @@ def _parse(item: str, known: Sequence[str]) -> Fault:
             f"fault '{item}' is not KIND@N, KIND@N-M or KIND@* with a KIND of: {', '.join(known)}"
         )
     value = float(match["value"]) if match["value"] else None
+    case = _case(item, match["kind"], match["case"])
     if match["first"] is None:
-        return Fault(match["kind"], value=value)
+        return Fault(match["kind"], value=value, case=case)
     first = int(match["first"])
     last = int(match["last"]) if match["last"] else first
     if first < 1 or last < first:
         raise UsageError(f"fault '{item}': requests count from 1, and M is not below N")
-    return Fault(match["kind"], first, last, value)
+    return Fault(match["kind"], first, last, value, case)
+
+
+def _case(item: str, kind: str, case: str | None) -> str | None:
+    if case is not None and (kind != "say" or case not in CASES):
+        raise UsageError(
+            f"fault '{item}': only KIND@N with the kind say has a case, one of {', '.join(CASES)}"
+        )
+    return case

@@ -50,11 +50,11 @@ def standin(engine: Engine, faults: str = "", digest: str = "") -> Iterator[Side
         yield start(engine, made_of, lambda line: None)
 
 
-def played(there: Sidecar, script: str, **settings: float) -> closing[OpenModel]:
+def played(there: Sidecar, script: str, **settings: Any) -> closing[OpenModel]:
     """The real client of a model that plays a script in the container."""
     task = tell(there.host, "T3", ())
     host = there.host + Address(script, task, "executor", uuid.uuid4().hex).path
-    connection = Connection(ollama_host=host, **settings)  # type: ignore[arg-type]
+    connection = Connection(ollama_host=host, **settings)
     return closing(make_model("ollama", MODEL, 512, OPTIONS, connection))
 
 

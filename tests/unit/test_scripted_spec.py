@@ -26,6 +26,8 @@ from runner.scripted.spec import Address, Spec, parse_address, parse_spec
         ("oracle?fault=529@5-3", "count from 1"),
         ("oracle?fault=530@1", "529"),
         ("oracle?fault=429:x@1", "KIND@N"),
+        ("oracle?fault=say:xml@1", "one of xml-whole, "),
+        ("oracle?fault=hang:json-cut@1", "KIND@N"),
     ],
 )
 def test_a_wrong_spec_says_what_is_allowed(text: str, says: str | None) -> None:
@@ -47,6 +49,11 @@ def test_a_spec_is_read_whole() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_fault_can_be_asked_for(kind: str) -> None:
     assert parse_faults(f"{kind}@1") == (Fault(kind, 1, 1),)
+
+
+def test_a_fault_may_name_a_case() -> None:
+    assert parse_faults("say:json-cut@2") == (Fault("say", 2, 2, case="json-cut"),)
+    assert parse_faults("say:json-cut@*") == (Fault("say", case="json-cut"),)
 
 
 def test_the_first_fault_that_hits_is_played() -> None:

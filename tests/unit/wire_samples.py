@@ -7,20 +7,10 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from malformed_ends import BASH as BASH
+
 from runner.types import ToolSpec
 
-BASH = ToolSpec(
-    "bash",
-    "Run a command.",
-    {
-        "type": "object",
-        "properties": {
-            "command": {"type": "string", "description": "The command."},
-            "timeout_s": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None},
-        },
-        "required": ["command"],
-    },
-)
 EDITOR = ToolSpec("str_replace_editor", "Edit a file.", {"type": "object", "properties": {}})
 ENVIRONMENT = (
     "ANTHROPIC_API_KEY",
