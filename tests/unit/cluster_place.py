@@ -19,8 +19,9 @@ from runner.cluster.connection import ClusterSettings
 from runner.cluster.dask_engine import DaskEngine
 from runner.cluster.facts import plain
 from runner.cluster.settle import RemoteRun
-from runner.events import AttemptIssued, Event, RunStarted
+from runner.events import AttemptIssued, Event, RunStarted, TrialEnded
 from runner.ledger.journal import Journal
+from runner.ledger.journal_format import read_journal
 from runner.ledger.runs import RunRecord, read_run
 from runner.matrix.engine import Attempt, Cell, Need, Outcome, StopAsked
 
@@ -29,7 +30,9 @@ CARD = CARDS["list-2026-11"]
 CAP_USD = 2.0
 CALL_USD = CARD.usd(OPUS, USAGE)
 PATIENCE_S = 40.0  # for what should take a second on a machine that is busy
-QUICK = ClusterSettings(renew_s=0.2, lease_s=20.0, worker_ttl_s=25.0, watch_s=0.05)
+QUICK = ClusterSettings(
+    renew_s=0.2, lease_s=20.0, worker_ttl_s=25.0, no_workers_s=PATIENCE_S, watch_s=0.05
+)
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -134,6 +137,16 @@ class Trip:
         lines = path.read_text().splitlines() if path.exists() else []
         noted = [line.split(" ", 3) for line in lines]
         return [(trial, int(pid), rest) for what, trial, pid, rest in noted if what == word]
+
+    def processes(self, *, busy: int) -> list[int]:
+        """The processes of the trials that began, once so many did."""
+        until(lambda: len(self.diary("began")) >= busy)
+        return [pid for _, pid, _ in self.diary("began")]
+
+    def ends_on_record(self) -> list[str]:
+        """The ids of the trials whose end is in the journal."""
+        events = read_journal(self.journal.path).events
+        return [event.trial_id for event in events if isinstance(event, TrialEnded)]
 
     def record(self) -> RunRecord:
         return read_run(self.journal.path, CARD)
