@@ -21,7 +21,7 @@ def verdict(answers: Answers, arms: Lines = (), why: Section | None = None) -> L
         return ()
     said = use(answers.tasks, dict(arms))
     if "scripted" in answers.kinds:
-        said = f"No answer: the trials are simulated. In them, {said}"
+        said = f"No answer: the trials are simulated. In them: {said}"
     lines = [("Use", said), ("How sure", sure(answers.tasks)), ("Solved", safe(answers))]
     if why is not None and why.sentences:
         lines.append(("Why", why.sentences[0]))
@@ -81,7 +81,8 @@ def sure(tasks: Sequence[TaskAnswer]) -> str:
     ]
     fewest = min((each.fewest for each in found if each.fewest is not None and not each.alone),
                  default=HONEST)  # fmt: skip
-    few = f"cells have as few as {fewest} trials" if fewest < HONEST else ""
+    trials = "1 trial" if fewest == 1 else f"{fewest} trials"
+    few = f"cells have as few as {trials}" if fewest < HONEST else ""
     left = " ".join(["", *beside(found)])
     if doubts:
         return f"Not yet: {'; '.join([*doubts, *same])}.{few and f' {few.capitalize()}.'}{left}"

@@ -46,11 +46,12 @@ def test_one_arm_alone_is_no_answer() -> None:
 def test_few_trials_are_never_sure(n: int) -> None:
     found = said(cell("A", "T1", 1, n), cell("D", "T1", 0.1, n))
     assert found["Use"] == "D, so far the cheapest per solved task on T1."
+    trials = "1 trial" if n == 1 else f"{n} trials"
     assert found["How sure"] == (
-        f"Not yet: on T1 it could also be A. Cells have as few as {n} trials."
+        f"Not yet: on T1 it could also be A. Cells have as few as {trials}."
         if n < 3
         else "Probably: told apart from every other arm that solved anything (95% intervals), but "
-        f"cells have as few as {n} trials."
+        f"cells have as few as {trials}."
     )
 
 
@@ -131,7 +132,7 @@ def test_simulated_trials_advise_nothing() -> None:
         cell("A", "T1", 1, 12, kind="scripted"),
         cell("D", "T1", 0.1, 12, kind="scripted"),
     )
-    assert found["Use"].startswith("No answer: the trials are simulated. In them, D")
+    assert found["Use"].startswith("No answer: the trials are simulated. In them: D")
 
 
 def test_an_arm_that_is_told_apart_everywhere_is_sure_and_named_with_its_models() -> None:
