@@ -61,7 +61,7 @@ OWN_CHECKS = frozenset(
     {
         *("change", "files", "source_text", "tests_kept", "no_new_suppressions"),
         *("no_wider_types", "imports", "reach"),
-        *("applied", "mypy", "ruff_check", "pytest", "test_ids"),
+        *("applied", "mypy", "ruff_check", "pytest", "evidence", "test_ids", "canaries"),
     }
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -9,6 +9,7 @@ import pytest
 from court import TESTS, Container, court, outcomes, planted, report, stream, told
 from fakes import DictSandbox, ran, task
 
+from runner.config.checks import OWN_CHECKS
 from runner.config.tasks import CheckSpec
 from runner.errors import SandboxFailure, ToolError
 from runner.judge.change import NOTHING, Change
@@ -50,6 +51,11 @@ def test_a_green_tree_passes_every_check() -> None:
     checks = verdict(report())
     assert set(checks) >= {"change", "applied", *EVIDENCE}
     assert failed(checks) == set()
+
+
+@pytest.mark.parametrize("written", [report(), None], ids=["heard", "not heard"])
+def test_a_task_may_name_no_check_that_the_judge_gives_by_itself(written: object) -> None:
+    assert set(verdict(written)) == OWN_CHECKS
 
 
 # ---- missing evidence --------------------------------------------------------------------
