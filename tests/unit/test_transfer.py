@@ -3,11 +3,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from doc_pages import ALL
 from fakes import DictSandbox, entry, task
 
 from runner.errors import UsageError
 from runner.judge import transfer as module
-from runner.judge.change import Change, packed, unpacked
+from runner.judge.change import MAX_FILE_BYTES, Change, packed, unpacked
 from runner.judge.transfer import admitted, collect, editable, from_folder, leftover
 from runner.types import TreeEntry
 
@@ -247,3 +248,13 @@ def test_a_folder_that_is_no_copy_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError):
         from_folder(tmp_path / name, STARTING, task())
+
+
+def test_the_pages_name_every_cap() -> None:
+    said = (
+        f"at most 1 MiB each, 8 MiB and {module.MAX_FILES}",
+        f"at most {module.MAX_PATH_CHARS} characters and {module.MAX_DEPTH} parts",
+    )
+    assert (MAX_FILE_BYTES, module.MAX_TOTAL_BYTES) == (1_048_576, 8 * 1_048_576)
+    for page in ("docs/sandbox.md", "docs/tasks.md"):
+        assert [text for text in said if text not in ALL[page]] == []
