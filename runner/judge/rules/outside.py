@@ -77,6 +77,22 @@ REFUSED = (
     }
     | {"numbers.ABCMeta"}
 )
+# What the packages under test and their libraries can do for others: start programs, open files,
+# run a command line to the end of the process, stand in for the standard streams.
+SERVANTS = words(
+    "rich.console.Console.save_html rich.console.Console.save_svg rich.console.Console.save_text "
+    "rich.diagnose rich.file_proxy rich.live rich.pager rich.pretty.install rich.progress.Progress "
+    "rich.progress.open rich.progress.wrap_file rich.syntax "
+    "typer._click._compat._AtomicFile typer._click._compat._wrap_io_open "
+    "typer._click._compat.open_stream typer._click._termui_impl.open_url "
+    "typer._click._winconsole typer._click.types.File typer._click.utils.LazyFile "
+    "typer._click.utils.open_file typer._completion_shared.install "
+    "typer._completion_shared.install_bash typer._completion_shared.install_fish "
+    "typer._completion_shared.install_powershell typer._completion_shared.install_zsh typer.cli "
+    "typer.completion.install_callback typer.completion.shell_complete "
+    "typer.completion.show_callback typer.core._main typer.main.except_hook typer.main.launch "
+    "typer.main.run typer.testing.CliRunner typer.testing._NamedTextIOWrapper"
+)
 
 # What is never a vendor's library to a package under test.
 TOOLS = words(
@@ -97,8 +113,8 @@ ATTRIBUTES = words(
     "_convert_ ag_code ag_frame co_code co_consts cr_code cr_frame cr_origin currentframe "
     "displayhook excepthook f_back f_builtins f_code f_globals f_lineno f_locals f_trace "
     "findCaller func_globals gi_code gi_frame gi_yieldfrom meta_path modules mro path_hooks "
-    "path_importer_cache pytest_plugins setprofile settrace stack_info tb_frame tb_next "
-    "unraisablehook"
+    "path_importer_cache pytest_plugins save_html save_svg save_text setprofile settrace "
+    "stack_info tb_frame tb_next unraisablehook"
 )
 # Modules that are out of reach also when they are found as an attribute of something.
 _MODULE_ATTRIBUTES = words(
@@ -128,7 +144,8 @@ def odd_name(dotted: str, own: Set[str], vendors: Set[str]) -> str | None:
     `own` holds the top-level packages under test, `vendors` the libraries they used before.
     """
     top, *rest = dotted.split(".")
-    if dotted in REFUSED or any(dotted.startswith(f"{name}.") for name in REFUSED):
+    parts = [".".join([top, *rest[:end]]) for end in range(len(rest) + 1)]
+    if not (REFUSED | SERVANTS).isdisjoint(parts):
         return f"reaches {dotted}"
     if top in own:
         return _odd_parts(dotted, rest)
