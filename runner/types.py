@@ -12,6 +12,8 @@ JsonObject = Mapping[str, object]
 Role = Literal["solo", "orchestrator", "executor"]
 ProviderKind = Literal["live", "scripted", "imported", "replayed"]
 
+DELEGATE = "delegate_to_executor"  # the tool by which a lead hands work over
+
 
 # ---- tokens -----------------------------------------------------------------------------
 

@@ -7,12 +7,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as strict_dataclass
 
 from runner.agent.arguments import parse, schema_of
-from runner.agent.loop import DELEGATE, Outcome, Scribe, Seated, run_agent
+from runner.agent.loop import Outcome, Scribe, Seated, run_agent
 from runner.agent.meter import Meter
 from runner.agent.text import cut_middle
 from runner.config.loading import STRICT
 from runner.errors import ToolError
-from runner.types import JsonObject, Tool, ToolOutput, ToolSpec
+from runner.types import DELEGATE, JsonObject, Tool, ToolOutput, ToolSpec
 
 
 @strict_dataclass(frozen=True, config=STRICT)

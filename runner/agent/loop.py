@@ -11,6 +11,7 @@ from runner.errors import ModelFailure, ToolError
 from runner.events import ToolUsed
 from runner.ledger.transcript import Answered, Broke, Entry, Opened, Returned, Told
 from runner.types import (
+    DELEGATE,
     Message,
     Model,
     Reply,
@@ -21,8 +22,6 @@ from runner.types import (
     ToolResult,
     UserText,
 )
-
-DELEGATE = "delegate_to_executor"
 
 # How often in a row a reply that neither calls a tool nor says a word is asked again.
 EMPTY_REPLIES = 2

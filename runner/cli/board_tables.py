@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from runner.agent.loop import DELEGATE
 from runner.agent.text import first_line
 from runner.cli import board_lines as words
 from runner.cli.columns import Column, lined
 from runner.cli.display import COLOURS
 from runner.cli.summary import COLOURS as STATUS_COLOURS
 from runner.matrix.board_view import BoardView, CellView, EndedView, FlightView, Money
+from runner.types import DELEGATE
 
 WIDE = 110  # columns
 LABEL_CHARS = 20

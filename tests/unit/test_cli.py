@@ -1,6 +1,8 @@
 """What the command line says and which exit code it gives, before any engine is asked."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,13 @@ def test_help_names_every_command(place: Path, capsys: pytest.CaptureFixture[str
     assert ended.value.code == 0
     said = capsys.readouterr().out
     assert all(f"\n  {name} " in said for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["status", "show", "sql", "rates"])
+def test_who_only_reads_waits_for_no_vendors_package(name: str) -> None:
+    wants = f"import sys, runner.cli.{name}; print({{'anthropic', 'docker'}} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", wants], capture_output=True, text=True, check=True)
+    assert said.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

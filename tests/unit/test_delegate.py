@@ -5,11 +5,11 @@ from fakes import DictSandbox, PlayedModel, bash, calls, meter, says
 
 from runner.agent.bash import bash_tool
 from runner.agent.delegate import delegate_tool
-from runner.agent.loop import DELEGATE, Outcome, Seated, run_agent
+from runner.agent.loop import Outcome, Seated, run_agent
 from runner.errors import LimitReached, ModelFailure
 from runner.events import CallSettled, Event, ToolUsed
 from runner.ledger.transcript import Entry, Opened
-from runner.types import Reply, ToolCall, ToolResult
+from runner.types import DELEGATE, Reply, ToolCall, ToolResult
 
 
 def delegate(instruction: object, call_id: str = "d1") -> ToolCall:

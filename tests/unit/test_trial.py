@@ -5,7 +5,6 @@ import pytest
 from fakes import bash, calls, entry, says
 from stage import PAIR, RED, SOLO, Stage
 
-from runner.agent.loop import DELEGATE
 from runner.config.arms import Limits
 from runner.errors import (
     EnvironmentProblem,
@@ -15,7 +14,7 @@ from runner.errors import (
     UsageError,
 )
 from runner.events import CheckDone, TrialEnded
-from runner.types import ToolCall
+from runner.types import DELEGATE, ToolCall
 
 # ---- what a trial counts as --------------------------------------------------------------
 
