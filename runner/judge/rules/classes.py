@@ -62,6 +62,7 @@ def odd_classes(statement: ast.AST, enums: Set[str]) -> Iterator[tuple[ast.AST, 
         elif isinstance(node, ast.MatchClass):
             yield from ((node, text) for text in _matched(node))
         elif isinstance(node, ast.ClassDef):
+            yield from ((node, text) for text in _written(node))
             yield from _fields(node)
 
 
@@ -114,6 +115,15 @@ def _matched(node: ast.MatchClass) -> Iterator[str]:
     for name in node.kwd_attrs:
         if name in FORMATS or outside.odd_attribute(name):
             yield f"reaches .{name}"
+
+
+def _written(node: ast.ClassDef) -> Iterator[str]:
+    if any(_is_type(n) for base in node.bases for n in ast.walk(base)):
+        yield f"derives class {node.name} from what a call of type gives"
+    total = all(k.arg == "total" and isinstance(k.value, ast.Constant) for k in node.keywords)
+    typed = [dotted_name(base).partition(".")[2] for base in node.bases] == ["TypedDict"]
+    if node.keywords and not (total and typed):
+        yield f"makes class {node.name} in its own way"
 
 
 def _fields(node: ast.ClassDef) -> Iterator[tuple[ast.AST, str]]:

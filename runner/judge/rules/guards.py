@@ -22,6 +22,7 @@ _WRONG = {
 _MADE_AT = {f"{module}.{name}": text for module in _TYPING for name, text in _WRONG.items()}
 # What type checkers work out by themselves, skipping the side that is not taken.
 _WORKED_OUT = {"sys.platform", "sys.version_info", "os.name"}
+_LEAST = {f"(3, {minor})" for minor in range(11)}
 _WORKED_OUT_NAMES = {"MYPY", "PY2", "PY3", "TYPE_CHECKING"}
 
 
@@ -113,7 +114,8 @@ def _named(node: ast.Name | ast.Attribute) -> Iterator[str]:
 def _tests(node: ast.AST) -> Iterator[ast.expr]:
     """What decides whether code next to it is read."""
     if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
-        yield node.test
+        if not (isinstance(node, ast.Assert) and _holds_anyway(node.test)):
+            yield node.test
     elif isinstance(node, ast.BoolOp):
         yield from node.values
     elif isinstance(node, ast.comprehension):
@@ -122,6 +124,15 @@ def _tests(node: ast.AST) -> Iterator[ast.expr]:
         yield node.subject
     elif isinstance(node, ast.match_case) and node.guard:
         yield node.guard
+
+
+def _holds_anyway(test: ast.expr) -> bool:
+    """Whether it says `sys.version_info >= (3, 10)` or less: that hides nothing."""
+    if not (isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.GtE)):
+        return False
+    if ast.dump(test.left) != ast.dump(ast.Name(f"{MARK}sys.version_info", ast.Load())):
+        return False
+    return ast.unparse(test.comparators[0]) in _LEAST and len(test.ops) == 1
 
 
 def _worked_out(test: ast.expr) -> Iterator[str]:

@@ -28,7 +28,7 @@ MODULES: Mapping[str, Set[str]] = {
     "decimal": ANY,
     "enum": words("Enum Flag IntEnum IntFlag StrEnum auto unique"),
     "fractions": ANY,
-    "functools": words("cache cached_property lru_cache partial reduce total_ordering"),
+    "functools": words("cache cached_property lru_cache partial reduce total_ordering wraps"),
     "inspect": words("cleandoc getdoc"),
     "itertools": ANY,
     "json": words("JSONDecodeError dumps loads"),
@@ -36,7 +36,12 @@ MODULES: Mapping[str, Set[str]] = {
     "math": ANY,
     "numbers": ANY,
     "operator": words("add eq ge gt itemgetter le lt mul ne sub"),
-    "os": words("EX_OK EX_USAGE getenv linesep name sep"),
+    "os": words(
+        "EX_CANTCREAT EX_CONFIG EX_DATAERR EX_IOERR EX_NOHOST EX_NOINPUT EX_NOPERM EX_NOUSER EX_OK "
+        "EX_OSERR EX_OSFILE EX_PROTOCOL EX_SOFTWARE EX_TEMPFAIL EX_UNAVAILABLE EX_USAGE getenv "
+        "linesep name sep"
+    ),
+    "os.environ": words("get"),
     "os.path": words("basename dirname exists isfile join splitext"),
     "platform": words("machine python_implementation python_version python_version_tuple system"),
     "re": ANY,
@@ -104,9 +109,9 @@ STDLIB = frozenset(sys.stdlib_module_names)
 # Python's own names that new code may say, and methods it may define.
 DUNDERS = words(
     "__all__ __author__ __class__ __debug__ __doc__ __enter__ __exit__ __init__ __len__ __iter__ "
-    "__main__ __name__ __next__ __post_init__ __qualname__ __repr__ __str__ __slots__ __version__ "
-    "__future__ __call__ __getitem__ __int__ __float__ __add__ __or__ __and__ __sub__ __abs__ "
-    "__aenter__ __aexit__ __await__ __reversed__ __setitem__"
+    "__main__ __module__ __name__ __next__ __post_init__ __qualname__ __repr__ __str__ __slots__ "
+    "__version__ __future__ __call__ __getitem__ __int__ __float__ __add__ __or__ __and__ __sub__ "
+    "__abs__ __aenter__ __aexit__ __await__ __reversed__ __setitem__"
 )
 # Attributes that lead from a value to what runs it.
 ATTRIBUTES = words(

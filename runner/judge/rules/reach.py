@@ -24,7 +24,9 @@ from runner.types import Check
 
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 # Python calls these by itself; with them a value may pass for any other.
-_OWN_METHODS = outside.DUNDERS - {"__class__", "__name__", "__version__"}
+_OWN_METHODS = outside.DUNDERS - {"__class__", "__module__", "__name__", "__version__"}
+_ASKED_BY_NAME = ("os.getenv", "os.environ.get")
+_NOT_HANDED_ON = ("builtins.getattr", "builtins.type", "functools.wraps", *_ASKED_BY_NAME)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class _Place:
     """Where a statement is, and what its package is and used before."""
 
     path: str
+    new: bool
     own: frozenset[str]
     vendors: frozenset[str]
     modules: frozenset[str]
@@ -69,13 +72,15 @@ def _placed(comparison: Comparison) -> Iterator[tuple[Said, _Place]]:
     values = Values(comparison.names(comparison.trees.final))
     enums = enumerations(comparison)
     storing = storing_methods(each.node for each in comparison.added)
+    trees = comparison.trees
     for each in comparison.added:
-        yield each, _Place(each.path, own, used, modules, values, enums, storing)
+        new = each.path not in trees.pristine and each.path not in trees.starting
+        yield each, _Place(each.path, new, own, used, modules, values, enums, storing)
 
 
 def _findings(statement: Said, place: _Place) -> Iterator[tuple[int, str]]:
     node = statement.node
-    yield from _at_the_top(statement, node)
+    yield from _at_the_top(statement, node, place)
     for odd, text in (
         *odd_stores(node, place.values),
         *odd_methods(node, place.storing),
@@ -88,17 +93,22 @@ def _findings(statement: Said, place: _Place) -> Iterator[tuple[int, str]]:
         line = getattr(child, "lineno", statement.line)
         for text in _said_by(child, statement, place):
             yield line, text
-        for name in ("builtins.getattr", "builtins.type", "os.getenv"):
+        for name in _NOT_HANDED_ON:
             if _is(child, name) and id(child) not in plain:
                 yield line, f"hands on {name.removeprefix('builtins.')}"
 
 
 def _plainly_used(node: ast.AST) -> set[int]:
-    """The names that are called, subscripted, compared with, or stand in annotations."""
+    """The names that are called, subscripted, compared with, or stand in annotations; `wraps`
+    where it decorates with nothing but what it is to look like."""
     plain: set[int] = set()
     for child in ast.walk(node):
+        for each in child.decorator_list if isinstance(child, _FUNCTION) else ():
+            if isinstance(each, ast.Call) and len(each.args) == 1 and not each.keywords:
+                plain.update(id(each.func) for arg in each.args if not isinstance(arg, ast.Starred))
         if isinstance(child, ast.Call):
-            plain.add(id(child.func))
+            if not _is(child.func, "functools.wraps"):
+                plain.add(id(child.func))
             if _is(child.func, "builtins.isinstance") or _is(child.func, "builtins.issubclass"):
                 plain.update(id(n) for n in child.args)
         elif isinstance(child, ast.Subscript):
@@ -110,9 +120,9 @@ def _plainly_used(node: ast.AST) -> set[int]:
     return plain
 
 
-def _at_the_top(statement: Said, node: ast.AST) -> Iterator[tuple[int, str]]:
+def _at_the_top(statement: Said, node: ast.AST, place: _Place) -> Iterator[tuple[int, str]]:
     plain = isinstance(node, _FUNCTION | ast.ClassDef | ast.Assign | ast.AnnAssign | ast.Pass)
-    if not plain and not _is_constant(node):
+    if not (plain or _is_constant(node) or (place.new and _runs_as_a_program(node))):
         yield statement.line, f"runs when it is imported: {type(node).__name__}"
     for cls in (n for n in ast.walk(node) if isinstance(n, ast.ClassDef)):
         for inner in cls.body:
@@ -123,6 +133,17 @@ def _at_the_top(statement: Said, node: ast.AST) -> Iterator[tuple[int, str]]:
 
 def _is_constant(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _runs_as_a_program(node: ast.AST) -> bool:
+    """Whether it is `if __name__ == "__main__":`, and no more."""
+    test = node.test if isinstance(node, ast.If) and not node.orelse else None
+    return (
+        isinstance(test, ast.Compare)
+        and _is(test.left, "builtins.__name__")
+        and isinstance(test.ops[0], ast.Eq)
+        and [ast.dump(each) for each in test.comparators] == [ast.dump(ast.Constant("__main__"))]
+    )
 
 
 def _said_by(node: ast.AST, statement: Said, place: _Place) -> Iterator[str]:
@@ -176,7 +197,7 @@ def _call(node: ast.Call, place: _Place) -> Iterator[str]:
     function = node.func.id if isinstance(node.func, ast.Name) else ""
     if function == f"{MARK}builtins.getattr":
         yield from _getattr(node, place)
-    if function == f"{MARK}os.getenv" and not _is_text(node.args[:1]):
+    if function.removeprefix(MARK) in _ASKED_BY_NAME and not _is_text(node.args[:1]):
         yield "asks for a variable whose name is made up at run time"
     if function == f"{MARK}builtins.type" and (len(node.args) != 1 or node.keywords):
         yield "makes a class by calling type"
@@ -217,11 +238,3 @@ def _definition(
         yield f"defines {node.name}"
     if node is statement.node and hasattr(builtins, node.name):
         yield f"takes the name of the built-in {node.name}"
-    if isinstance(node, ast.ClassDef) and any(map(_calls_type, node.bases)):
-        yield f"derives class {node.name} from what a call of type gives"
-    if isinstance(node, ast.ClassDef) and node.keywords:
-        yield f"makes class {node.name} in its own way"
-
-
-def _calls_type(node: ast.expr) -> bool:
-    return any(isinstance(n, ast.Call) and _is(n.func, "builtins.type") for n in ast.walk(node))

@@ -13,6 +13,8 @@ from runner.judge.rules.values import Values, dotted_name, once
 
 FORMATS = ("format", "format_map")
 _SPEAKS_OF_TESTS = ("pytest", "conftest", "sitecustomize", "usercustomize")
+# A sentence may name the tool, not its modules and variables.
+_PLAIN_WORD = re.compile(r"(?<![\w.])pytest(?!\.?\w)")
 
 
 def odd_text(value: str | bytes) -> Iterator[str]:
@@ -21,8 +23,9 @@ def odd_text(value: str | bytes) -> Iterator[str]:
     for word in _words(text):
         if outside.dunder(word) and word not in outside.DUNDERS:
             yield f"speaks of {word}"
+    told = _PLAIN_WORD.sub("", text) if len(text.split()) > 1 else text
     for name in _SPEAKS_OF_TESTS:
-        if name in text.lower():
+        if name in told.lower():
             yield f"speaks of {name}"
 
 
