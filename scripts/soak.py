@@ -1,7 +1,8 @@
 """`make soak`: the promises of a run that goes on for hours, held for as long as it takes.
 
-Runs are killed, cut, starved of money and set side by side, from a copy of the program made at
-the start, so that work on the program may go on meanwhile. Exit code 1 when a promise breaks.
+Runs are killed, cut, starved of money, set side by side and made large, from a copy of the
+program made at the start, so that work on it may go on meanwhile. Exit code 1 when a promise
+breaks.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 from fast_image import ensure_fast_images
 from figures import Figure, as_table
 from kills import kills
+from ledger import ledger
 from money import money
 from rich.console import Console
 from together import flat_memory, side_by_side
@@ -24,14 +26,16 @@ from truncation import truncation
 from runner.sandbox.engine import connect
 
 ROOT = Path(__file__).resolve().parents[1]
+PARTS = "money,truncation,together,memory,ledger,kills"
 
 
 def main() -> int:
     """Measure, print the table; exit code 1 when a figure misses its goal."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--parts", default="money,truncation,together,memory,kills")
+    parser.add_argument("--parts", default=PARTS)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--trials", type=int, default=500)
+    parser.add_argument("--ledger-trials", type=int, default=100_000, help="of the part `ledger`")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     os.environ.setdefault("RUNNER_CACHE", str(ROOT / ".cache"))
@@ -46,6 +50,7 @@ def main() -> int:
             "truncation": lambda folder: truncation(code, folder, step=1, resumes=20),
             "together": lambda folder: side_by_side(code, folder, 16),
             "memory": lambda folder: flat_memory(code, folder, options.trials, 8),
+            "ledger": lambda folder: ledger(code, folder, options.ledger_trials, 30),
             "kills": lambda folder: kills(engine, code, folder, options.kills, options.seed),
         }
         for part in options.parts.split(","):

@@ -1,24 +1,13 @@
-"""How fast the ledger is at the size of a large study; prints figures, holds nothing against them.
+"""A journal of the size of a large study: one run of made-up trials, a driver's lines in all.
 
-Makes one run's journal of made-up trials, ingests it, and times what reads it. The default is
-100,000 trials of 30 calls (about 4 GB of disk, removed at the end); `--trials 2000` is quick.
+100,000 trials of 30 calls are about 4 GB.
 """
 
-import argparse
-import os
 import random
-import resource
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from runner.cli.status import CELLS, LATEST
-from runner.config.rates import load_cards
-from runner.config.settings import load_settings
 from runner.errors import Status
 from runner.events import (
     AttemptIssued,
@@ -35,12 +24,8 @@ from runner.events import (
     TrialStarted,
 )
 from runner.ledger.codec import encode
-from runner.ledger.database import sync
-from runner.ledger.duck import query
-from runner.ledger.journal import Journal
 from runner.ledger.journal_format import Writer
 from runner.ledger.journal_lines import line
-from runner.ledger.runs import read_run
 from runner.types import Role, Usage
 
 RUN = "bench"
@@ -52,61 +37,6 @@ CARD = "list-2026-11"
 CHECKS = ("change", "applied", "mypy", "ruff_check", "pytest", "test_ids")
 LEADS = {"A": "claude-opus-4-7", "B": "claude-opus-4-7", "C": "claude-opus-4-7"}
 EXECUTORS = {"B": "qwen3.5:9b", "C": "claude-haiku-4-5-20251001"}
-VIEWS = ("costs", "cells")
-
-
-def main() -> int:
-    """Make the journal, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=100_000)
-    parser.add_argument("--calls", type=int, default=30, help="model calls a trial")
-    parser.add_argument("--folder", type=Path, help="where to work; made and removed")
-    options = parser.parse_args()
-    if options.folder:
-        options.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        measure(Path(folder), options.trials, options.calls)
-    return 0
-
-
-def measure(folder: Path, trials: int, calls: int) -> None:
-    """All figures, for a journal made in `folder`."""
-    cards = load_cards(load_settings().rates_dir)
-    journals, db = folder / "journal", folder / "trials.duckdb"
-    journals.mkdir()
-    path = journals / f"{RUN}.jsonl"
-    took = timed(lambda: write(path, trials, calls))
-    size = path.stat().st_size
-    print(f"journal of {trials:,} trials, {trials * calls:,} calls: {size / 1e9:.2f} GB")
-    print(f"  (made in {took:.0f} s)")
-
-    busy = time.process_time()
-    took = timed(lambda: sync(db, journals, cards))
-    busy = time.process_time() - busy
-    speed = f"{trials * calls / took:,.0f} calls/s, {size / took / 1e6:.0f} MB/s"
-    print(f"ingest: {took:.1f} s, {speed}")
-    print(f"  {busy:.1f} s of processors, load average {os.getloadavg()[0]:.1f}")
-    print(f"  database {db.stat().st_size / 1e6:,.0f} MB, peak memory {peak_mb():,.0f} MB")
-    print(f"sync with nothing new: {timed(lambda: sync(db, journals, cards)):.3f} s")
-    for view in VIEWS:
-        for sql in (f"SELECT * FROM {view}", f"SELECT * FROM {view} WHERE card = '{CARD}'"):
-            counted = f"SELECT count(COLUMNS(*)) FROM ({sql})"
-            print(f"{sql}: {timed(partial(query, db, counted)):.3f} s")
-    print(f"SELECT * FROM cells, rows fetched: {timed(partial(query, db, 'FROM cells')):.3f} s")
-    print(f"what `runner status` asks, with its sync: {timed(lambda: status(db, journals)):.3f} s")
-
-    append(path, grown(trials, calls))
-    print(f"sync after one more trial: {timed(lambda: sync(db, journals, cards)):.3f} s")
-    print(f"read_run: {timed(lambda: read_run(path, cards[CARD])):.1f} s")
-    print(f"Journal.resume: {timed(lambda: Journal.resume(path).close()):.1f} s")
-    print(f"peak memory {peak_mb():,.0f} MB")
-
-
-def status(db: Path, journals: Path) -> None:
-    """As `runner status` does."""
-    sync(db, journals, load_cards(load_settings().rates_dir))
-    query(db, CELLS, parameters={"card": CARD})
-    query(db, LATEST, parameters={"card": CARD, "last": 15})
 
 
 def write(path: Path, trials: int, calls: int) -> None:
@@ -212,29 +142,12 @@ def grown(trials: int, calls: int) -> list[str]:
     return list(one_trial([pattern(0, calls)], trials, random.Random(2)))
 
 
-def append(path: Path, more: list[str]) -> None:
-    """Add lines to a journal as a later session would."""
-    with path.open("rb") as file:
-        last = file.seek(0, 2)
-        file.seek(max(0, last - 10_000))
-        number = int(file.read().splitlines()[-1].split(b",")[0].removeprefix(b'{"n":'))
-    with path.open("ab") as file:
-        for text in (encode(Writer(1, 2)), *more):
-            number += 1
-            file.write(line(number, text))
-
-
-def timed(act: Callable[[], object]) -> float:
-    """Seconds it took."""
-    began = time.perf_counter()
-    act()
-    return time.perf_counter() - began
-
-
-def peak_mb() -> float:
-    """The most memory this process has had so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def in_flight(number: int, first: int) -> Iterator[Event]:
+    """The beginning of a trial that goes on: `first` trials came before, each with its id."""
+    trial, made_of = first + number, {"card": CARD}
+    trial_id = f"{RUN}-A-T1-{trial}-1"
+    yield AttemptIssued(RUN, trial_id, "A", "T1", trial, 1)
+    yield TrialStarted(trial_id, RUN, "A", "T1", trial, 1, "scripted", AT, made_of)
+    yield Phase(trial_id, "agent")
+    for event in one_call(random.Random(number), 1, "solo", LEADS["A"]):
+        yield replace(event, trial_id=trial_id)
