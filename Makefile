@@ -83,7 +83,7 @@ bench: image ## Measure and print the figures
 	@.venv/bin/python scripts/bench.py; ended=$$?; \
 	    PYTHONPATH=tests .venv/bin/python scripts/report_bench.py && exit $$ended
 
-soak: image ## Kill, cut and starve runs for half an hour; print the figures
+soak: image ## Kill, cut and starve runs for an hour; print the figures
 	@PYTHONPATH=tests:tests/soak .venv/bin/python scripts/soak.py
 
 lock: python ## Renew requirements.lock from pyproject.toml (needs a package index)

@@ -7,6 +7,7 @@ breaks.
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from acceptance import acceptance
 from fast_image import ensure_fast_images
 from figures import Figure, as_table
 from kills import kills
@@ -26,7 +28,7 @@ from truncation import truncation
 from runner.sandbox.engine import connect
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = "money,truncation,together,memory,ledger,kills"
+PARTS = "money,truncation,together,memory,ledger,kills,acceptance"
 
 
 def main() -> int:
@@ -34,6 +36,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", default=PARTS)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--matrix-kills", type=int, default=5, help="of the part `acceptance`")
+    parser.add_argument("--matrix", default="", help="its further options: '--arms D --tasks T3'")
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--ledger-trials", type=int, default=100_000, help="of the part `ledger`")
     parser.add_argument("--seed", type=int, default=1)
@@ -52,6 +56,14 @@ def main() -> int:
             "memory": lambda folder: flat_memory(code, folder, options.trials, 8),
             "ledger": lambda folder: ledger(code, folder, options.ledger_trials, 30),
             "kills": lambda folder: kills(engine, code, folder, options.kills, options.seed),
+            "acceptance": lambda folder: acceptance(
+                engine,
+                code,
+                folder,
+                options.matrix_kills,
+                options.seed,
+                shlex.split(options.matrix),
+            ),
         }
         for part in options.parts.split(","):
             began = time.monotonic()
