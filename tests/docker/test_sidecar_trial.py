@@ -21,7 +21,7 @@ from runner.scripted.server import ScriptedServer, endpoint
 from runner.scripted.solutions import tell
 from runner.scripted.spec import Address
 from runner.sidecar.container import running
-from runner.sidecar.served import NAME
+from runner.sidecar.served import NAME, STANDIN
 from runner.types import JsonObject
 
 pytestmark = pytest.mark.docker
@@ -69,7 +69,7 @@ def trial_of(results: Path) -> tuple[str, JsonObject, JsonObject]:
 # ---- nothing to ask -------------------------------------------------------------------------
 
 
-def test_without_ollama_arm_b_says_how_to_get_it_and_arm_d_runs(
+def test_without_ollama_arm_b_says_how_to_get_it_and_the_arms_without_it_run(
     engine: Engine, tmp_path: Path
 ) -> None:
     if inspect_container(engine, NAME):
@@ -83,7 +83,10 @@ def test_without_ollama_arm_b_says_how_to_get_it_and_arm_d_runs(
     assert not (tmp_path / "journal").exists() or not list((tmp_path / "journal").iterdir())
     assert inspect_container(engine, NAME) is None
     with lead("solo") as env:
-        done = runner(tmp_path, *S1, "D", **env, OLLAMA_IMAGE=NO_REGISTRY)
+        for arm in ("A", "D"):
+            done = runner(tmp_path, *S1, arm, **env, OLLAMA_IMAGE=NO_REGISTRY)
+            assert done.returncode == 0, done.stdout + done.stderr
+        done = runner(tmp_path, *S1, "C", "--dry-run", **env, OLLAMA_IMAGE=NO_REGISTRY)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -136,6 +139,28 @@ def test_clean_stops_it_and_takes_its_volume(engine: Engine, tmp_path: Path) -> 
         assert inspect_container(engine, there.name) is None
         volumes = engine.client.api.volumes(filters={"name": there.name})["Volumes"]
         assert not volumes
+
+
+def test_the_command_starts_it_lists_its_models_and_stops_it(
+    engine: Engine, tmp_path: Path
+) -> None:
+    scripted = ("ollama", "--models", "scripted")
+    done = runner(tmp_path, *scripted, "--start")
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = {each.name for each in running(engine, "standin")}
+    assert any(name.startswith(STANDIN) for name in names)
+    for options in ((), ("--pull", "another:1b")):
+        done = runner(tmp_path, *scripted, *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "on the CPU: a stand-in needs none" in done.stdout
+        assert MODEL in done.stdout
+    assert "another:1b: success" in done.stdout
+    done = runner(tmp_path, *scripted, "--stop")
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {"stopped", *names}
+    assert running(engine, "standin") == ()
+    assert "it was not running" in runner(tmp_path, *scripted, "--stop").stdout
+    assert "`runner ollama --start` starts it" in runner(tmp_path, *scripted).stdout
 
 
 # ---- OLLAMA_HOST ----------------------------------------------------------------------------

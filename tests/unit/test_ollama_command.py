@@ -82,6 +82,40 @@ def test_a_model_is_pulled_and_listed_with_size_digest_and_place(
     assert "0% GPU, context 8192" in capsys.readouterr().out
 
 
+# ---- arms and OLLAMA_HOST -------------------------------------------------------------------
+
+
+@pytest.fixture
+def unreachable(given: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An address of no Ollama; the vendor answers and takes the key."""
+    nowhere = free_port_url()
+    monkeypatch.setenv("OLLAMA_HOST", nowhere)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "the-right-key")
+    with ScriptedServer({}, api_key="the-right-key") as vendor:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", vendor.url)
+        yield nowhere
+
+
+@pytest.mark.parametrize("arm", ["B", "B-bounded", "B-symmetric", "E"])
+def test_an_arm_with_a_local_model_says_what_is_missing_and_how_to_get_it(
+    unreachable: str, capsys: pytest.CaptureFixture[str], arm: str
+) -> None:
+    assert main(["trial", "--arm", arm, "--task", "T2"]) == 3
+    said = capsys.readouterr().err
+    assert f"arm {arm}: no Ollama server answers at {unreachable}" in said
+    assert "start one (`ollama serve`) or set OLLAMA_HOST" in said
+
+
+@pytest.mark.parametrize("arm", ["A", "C", "D"])
+def test_an_arm_without_one_does_not_ask_for_it(
+    unreachable: str, capsys: pytest.CaptureFixture[str], arm: str
+) -> None:
+    assert main(["trial", "--arm", arm, "--task", "T2"]) == 3
+    said = capsys.readouterr().err
+    assert "no-engine.sock" in said  # which is all that this machine lacks
+    assert "Ollama" not in said
+
+
 # ---- a pull on screen -----------------------------------------------------------------------
 
 
