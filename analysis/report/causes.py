@@ -4,16 +4,21 @@ from collections.abc import Sequence
 
 from analysis.calls import Measured
 from analysis.mechanism import Mechanism, mechanism, read_ratios, sentences
+from analysis.reasons import reasons
 from analysis.report.figures import NONE, share, usd, whole
 from analysis.report.parts import Column, Section, Table, columns
 from analysis.stats.samples import TrialRow
+from analysis.stats.summary import Answers
 
 
-def mechanism_section(rows: Sequence[TrialRow], found: Measured) -> Section | None:
-    """The mechanism in words and as a table; None where no arm delegates and nothing is known."""
+def mechanism_section(
+    rows: Sequence[TrialRow], found: Measured, answers: Answers
+) -> Section | None:
+    """Why the cheapest arm is cheaper, then the mechanism in words and as a table; None where
+    no two arms can be compared, no arm delegates and nothing is known."""
     results = {row.trial_id for row in rows if not row.void}
     cells = mechanism(each for each in found.growth if each.trial_id in results)
-    said = sentences(cells, read_ratios(rows, found.tokens))
+    said = (*reasons(rows, answers), *sentences(cells, read_ratios(rows, found.tokens)))
     if not said and not cells:
         return None
     return Section("mechanism", "Why it is so", said, (context_table(cells),) if cells else ())

@@ -105,7 +105,7 @@ def drawn(record: Record, *, pictured: bool) -> Report:
     )
     rows = [trial.row for trial in record.trials]
     sights = pictures(rows, found.growth, found.tokens, answers, found.times) if pictured else {}
-    why = mechanism_section(rows, found)
+    why = mechanism_section(rows, found, answers)
     free = breakeven_section(record.trials, found.tokens)
     return build(record, answers, tuple(sights.values()), why, made(), free)
 
