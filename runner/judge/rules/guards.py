@@ -2,18 +2,29 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
 
 from runner.judge.canonical import MARK, Said, unquoted
 from runner.judge.compare import Comparison
 from runner.judge.rules.annotations import annotations_of
 from runner.judge.rules.verdicts import none_of
+from runner.judge.trees import module_name
 from runner.types import Check
 
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _TYPING = ("typing", "typing_extensions", "mypy_extensions")
 # What makes one type pass for another, and what ends a type checker's reading.
-_WIDENERS = ("Any", "cast", "overload", "TypeGuard", "TypeIs")
+_WIDENERS = ("Any", "cast", "overload", "TypeGuard", "TypeIs", "runtime", "runtime_checkable")
+# What tells `isinstance` a lie, and what fills a typed thing unseen.
+_UNSEEN = {"_make": "fills a tuple unseen with", "register": "passes classes for others with"}
+_CALLABLES = tuple(
+    f"{MARK}{module}.{name}"
+    for module, name in (
+        *(("collections.abc", "Callable"), ("typing", "Callable"), ("typing", "Concatenate")),
+        *(("typing_extensions", "Callable"), ("typing_extensions", "Concatenate")),
+    )
+)
 _SILENCERS = ("no_type_check", "no_type_check_decorator", "NoReturn", "Never", "assert_never")
 _WRONG = {
     **{name: f"widens with {name}" for name in _WIDENERS},
@@ -30,7 +41,7 @@ def no_wider_types(comparison: Comparison) -> Check:
     """The check `no_wider_types`: no new `Any` or `cast`, no signature without annotations, and
     nothing guarded so that a type checker passes it by."""
     found = []
-    quoted = _quotable(comparison)
+    known = _known(comparison)
     earlier = {
         name: [each for each in comparison.gone if each.name == name]
         for name in {each.name for each in comparison.added}
@@ -39,34 +50,63 @@ def no_wider_types(comparison: Comparison) -> Check:
         # The earlier trees share most statements: what one says, each says.
         before: Counter[str] = Counter()
         for each in earlier[added.name]:
-            before |= Counter(text for _, text in _findings(each, quoted))
-        for line, text in _findings(added, quoted):
+            before |= Counter(text for _, text in _findings(each, known))
+        for line, text in _findings(added, known):
             before[text] -= 1
             if before[text] < 0:
                 found.append(f"{added.path}:{line}: {text}")
     return none_of("no_wider_types", found)
 
 
-def _quotable(comparison: Comparison) -> Mapping[tuple[str, str], str]:
-    """What is wrong with the names of a file that stand for such a thing, by path and name."""
+@dataclass(frozen=True)
+class _Known:
+    """What is wrong with the names of a file that stand for such a thing, by path and name; and
+    the package's modules."""
+
+    names: Mapping[tuple[str, str], str]
+    modules: frozenset[str]
+
+
+def _known(comparison: Comparison) -> _Known:
     names = comparison.names(comparison.trees.final)
-    found = {}
-    for each in comparison.fresh:
-        if reason := _MADE_AT.get(names.made_at(each.source)):
-            found[each.path, each.bound] = reason
-    return found
+    made = {(each.path, each.bound): names.made_at(each.source) for each in comparison.fresh}
+    modules = frozenset(module_name(p) for p in comparison.trees.final if p.endswith(".py"))
+    return _Known({key: _MADE_AT[name] for key, name in made.items() if name in _MADE_AT}, modules)
 
 
-def _findings(
-    statement: Said, quotable: Mapping[tuple[str, str], str]
-) -> Iterator[tuple[int, str]]:
+def _findings(statement: Said, known: _Known) -> Iterator[tuple[int, str]]:
     for node in ast.walk(statement.node):
         line = getattr(node, "lineno", statement.line)
-        for text in _said_by(node):
+        for text in (*_said_by(node), *_unseen(node, known.modules)):
             yield line, text
         for name, attribute in _in_quotes(node):
-            if reason := _WRONG.get(name) if attribute else quotable.get((statement.path, name)):
+            if reason := _WRONG.get(name) if attribute else known.names.get((statement.path, name)):
                 yield line, reason
+
+
+def _unseen(node: ast.AST, modules: Set[str]) -> Iterator[str]:
+    """What a type checker takes on trust: functions that take anything, and `_UNSEEN`."""
+    if isinstance(node, ast.Subscript) and _is_callable(node.value):
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if any(isinstance(each, ast.Constant) and each.value is ... for each in parts):
+            yield "widens with Callable[..., ]"
+    for annotation in annotations_of(node):
+        bare = {id(n) for n in ast.walk(annotation) if _is_callable(n)}
+        bare -= {id(n.value) for n in ast.walk(annotation) if isinstance(n, ast.Subscript)}
+        if bare:
+            yield "widens with Callable"
+    name = node.attr if isinstance(node, ast.Attribute) else ""
+    if isinstance(node, ast.Name):
+        home, _, last = node.id.removeprefix(MARK).rpartition(".")
+        name = last if home and home not in modules and home != "builtins" else ""
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) == f"{MARK}builtins.getattr":
+        name = next((str(a.value) for a in node.args[1:] if isinstance(a, ast.Constant)), "")
+    if name in _UNSEEN:
+        yield f"{_UNSEEN[name]} .{name}"
+
+
+def _is_callable(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id in _CALLABLES
 
 
 def _in_quotes(node: ast.AST) -> Iterator[tuple[str, bool]]:
