@@ -1,10 +1,12 @@
 """Annotations say types and nothing else: Python and the package itself run them as code."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from runner.judge.canonical import MARK, unquoted
 from runner.judge.compare import Comparison
+from runner.judge.rules.values import Values, dotted_name
+from runner.judge.rules.vendors import own_packages
 
 _LITERAL = ("typing.Literal", "typing_extensions.Literal")
 _ANNOTATED = ("typing.Annotated", "typing_extensions.Annotated")
@@ -13,11 +15,12 @@ _MAKE_TYPES = tuple(f"{MARK}typing.{n}" for n in ("TypeVar", "ParamSpec", "NewTy
 
 def odd_annotations(comparison: Comparison) -> Iterator[str]:
     """The new annotations that could run something, by file and line."""
-    made = made_up(comparison)
+    values, own = Values(comparison.names(comparison.trees.final)), own_packages(comparison)
+    made = made_up(comparison, values, own)
     for statement in comparison.added:
         for node in ast.walk(statement.node):
             for annotation in annotations_of(node):
-                for reason in _odd(annotation, made):
+                for reason in (*_odd(annotation, made), *_kept_inside(annotation, values, own)):
                     line = getattr(annotation, "lineno", statement.line)
                     yield f"{statement.path}:{line}: an annotation {reason}"
 
@@ -30,7 +33,7 @@ def annotations_of(node: ast.AST) -> Iterator[ast.expr]:
         yield node.annotation
 
 
-def made_up(comparison: Comparison) -> frozenset[str]:
+def made_up(comparison: Comparison, values: Values, own: Set[str]) -> frozenset[str]:
     """The new names that stand for something else than a type, as they are spelt (`MARK`)."""
     found = set()
     for statement in comparison.added:
@@ -38,10 +41,18 @@ def made_up(comparison: Comparison) -> frozenset[str]:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             value = node.value
             is_type = value is not None and not list(_odd(value, frozenset(), alias=True))
-            if not is_type:
+            if value is None or not is_type or list(_kept_inside(value, values, own)):
                 stores = (n for n in ast.walk(node) if isinstance(n, ast.Name))
                 found |= {n.id for n in stores if not isinstance(n.ctx, ast.Load)}
     return frozenset(found)
+
+
+def _kept_inside(node: ast.expr, values: Values, own: Set[str]) -> Iterator[str]:
+    """What is an attribute of a class or an object may be text that is run as code."""
+    for name in ast.walk(node):
+        dotted = dotted_name(name)
+        if dotted.partition(".")[0] in own and not values.may_be_type(dotted):
+            yield f"uses {dotted}, which something holds"
 
 
 def _odd(node: ast.expr, made: frozenset[str], *, alias: bool = False) -> Iterator[str]:

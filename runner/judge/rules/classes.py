@@ -6,19 +6,22 @@ without names reads the attributes that `__match_args__` makes up.
 
 import ast
 import builtins
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 
 from runner.judge.canonical import MARK
 from runner.judge.compare import Comparison
 from runner.judge.names import stored
 from runner.judge.rules import outside
+from runner.judge.rules.annotations import annotations_of
 from runner.judge.rules.texts import FORMATS
-from runner.judge.rules.values import dotted_name
+from runner.judge.rules.values import dotted_name, once
 from runner.judge.trees import module_name
 
 _ENUMERATIONS = frozenset(f"enum.{name}" for name in outside.MODULES["enum"] - {"auto", "unique"})
 # What only asks which class something is.
-ASKS = ("isinstance", "issubclass", "lenient_issubclass")
+ASKS = ("builtins.isinstance", "builtins.issubclass", "typer.main.lenient_issubclass")
+# What only makes a text of it.
+_SAYS = ("builtins.format", "builtins.print", "builtins.repr", "builtins.str")
 _MOST = 2  # a class is made with three arguments
 
 
@@ -52,11 +55,13 @@ def _one_of(node: ast.expr, classes: Set[str]) -> bool:
 def odd_classes(statement: ast.AST, enums: Set[str]) -> Iterator[tuple[ast.AST, str]]:
     """The classes that a statement makes by a call or takes apart blindly, with what is wrong."""
     plain = _plainly_used(statement)
+    kinds = _kinds(statement)
+    plain |= _asked_later(statement, kinds, plain)
     for node in ast.walk(statement):
+        if _is_class_of(node) and id(node) not in plain:
+            yield node, "hands on the class of something"
         if isinstance(node, ast.Call):
-            yield from ((node, text) for text in _made(node, enums))
-            if _of_a_class(node) and id(node) not in plain:
-                yield node, "hands on what type gives of a class"
+            yield from ((node, text) for text in _made(node, enums, kinds.keys()))
         elif isinstance(node, ast.Name) and _named(node) in _ENUMERATIONS and id(node) not in plain:
             yield node, f"hands on {_named(node)}"
         elif isinstance(node, ast.MatchClass):
@@ -66,46 +71,74 @@ def odd_classes(statement: ast.AST, enums: Set[str]) -> Iterator[tuple[ast.AST, 
             yield from _fields(node)
 
 
-def _made(node: ast.Call, enums: Set[str]) -> Iterator[str]:
+def _made(node: ast.Call, enums: Set[str], kinds: Set[str]) -> Iterator[str]:
     stars = any(isinstance(a, ast.Starred) for a in node.args)
     stars = stars or any(k.arg is None for k in node.keywords)
-    if _is_type(node.func) and (stars or len(node.args) > _MOST):
-        yield "makes a class by calling what type gives"
+    kept = isinstance(node.func, ast.Name) and node.func.id in kinds
+    if (kept or _is_class_of(node.func)) and (stars or len(node.args) > _MOST):
+        yield "makes a class by calling the class of something"
     if _one_of(node.func, enums) and (stars or len(node.args) > 1 or node.keywords):
         yield "makes a class by calling an enumeration"
     if len(node.args) == 3 and isinstance(node.args[2], ast.Dict | ast.DictComp):
         yield "makes a class by a call"
 
 
-def _is_type(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and dotted_name(node.func) == "builtins.type"
+def _is_class_of(node: ast.AST) -> bool:
+    """Whether it asks for something's class: `type(x)`, `x.__class__`."""
+    if isinstance(node, ast.Call):
+        return dotted_name(node.func) == "builtins.type"
+    attribute = node.attr if isinstance(node, ast.Attribute) else dotted_name(node)
+    return attribute.rpartition(".")[2] == "__class__"
 
 
-def _of_a_class(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and _is_type(node) and any(map(dotted_name, node.args))
+def _kinds(statement: ast.AST) -> dict[str, ast.expr]:
+    """A function's own names that hold the class of something, and nothing else."""
+    targets = {
+        target.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name) and not dotted_name(target)
+    }
+    held = {name: once(statement, name) for name in targets}
+    return {name: value for name, value in held.items() if value and _is_class_of(value)}
+
+
+def _asked_later(statement: ast.AST, kinds: Mapping[str, ast.expr], plain: Set[int]) -> set[int]:
+    """What is kept in such a name of which all uses are plain."""
+    uses = [n for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id in kinds]
+    odd = {n.id for n in uses if isinstance(n.ctx, ast.Load) and id(n) not in plain}
+    return {id(value) for name, value in kinds.items() if name not in odd}
 
 
 def _plainly_used(statement: ast.AST) -> set[int]:
     """What is read from, compared, called, asked about, derived from or only named as a type."""
     plain: set[int] = set()
     for node in ast.walk(statement):
-        if isinstance(node, ast.Attribute | ast.Subscript | ast.FormattedValue):
+        if isinstance(node, ast.Call):
+            plain.update(map(id, _asked(node)))
+        elif isinstance(node, ast.Attribute | ast.FormattedValue):
             plain.add(id(node.value))
+        elif isinstance(node, ast.Subscript):
+            plain.update((id(node.value), id(node.slice)))
         elif isinstance(node, ast.Compare):
             plain.update(map(id, [node.left, *node.comparators]))
-        elif isinstance(node, ast.Call):
-            plain.add(id(node.func))
-            if _named(node.func).rpartition(".")[2] in ASKS:
-                plain.update(id(each) for arg in node.args for each in ast.walk(arg))
         elif isinstance(node, ast.ClassDef):
             plain.update(map(id, node.bases))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns:
-            plain.update(map(id, ast.walk(node.returns)))
-        elif isinstance(node, ast.arg | ast.AnnAssign) and node.annotation:
-            plain.update(map(id, ast.walk(node.annotation)))
         elif isinstance(node, ast.MatchClass):
             plain.add(id(node.cls))
+        for annotation in annotations_of(node):
+            plain.update(map(id, ast.walk(annotation)))
     return plain
+
+
+def _asked(node: ast.Call) -> Iterator[ast.AST]:
+    yield node.func
+    asked = dotted_name(node.func)
+    if asked in ASKS:
+        yield from (each for arg in node.args for each in ast.walk(arg))
+    elif asked in _SAYS:
+        yield from node.args
 
 
 def _matched(node: ast.MatchClass) -> Iterator[str]:
@@ -113,12 +146,12 @@ def _matched(node: ast.MatchClass) -> Iterator[str]:
     if node.patterns and not (home == "builtins" and hasattr(builtins, name)):
         yield f"takes {_named(node.cls) or 'a class'} apart by position"
     for name in node.kwd_attrs:
-        if name in FORMATS or outside.odd_attribute(name):
+        if name == "__class__" or name in FORMATS or outside.odd_attribute(name):
             yield f"reaches .{name}"
 
 
 def _written(node: ast.ClassDef) -> Iterator[str]:
-    if any(_is_type(n) for base in node.bases for n in ast.walk(base)):
+    if any(_is_class_of(n) for base in node.bases for n in ast.walk(base)):
         yield f"derives class {node.name} from what a call of type gives"
     total = all(k.arg == "total" and isinstance(k.value, ast.Constant) for k in node.keywords)
     typed = [dotted_name(base).partition(".")[2] for base in node.bases] == ["TypedDict"]

@@ -28,7 +28,7 @@ MODULES: Mapping[str, Set[str]] = {
     "decimal": ANY,
     "enum": words("Enum Flag IntEnum IntFlag StrEnum auto unique"),
     "fractions": ANY,
-    "functools": words("cache cached_property lru_cache partial reduce total_ordering wraps"),
+    "functools": words("cache cached_property lru_cache partial reduce total_ordering"),
     "inspect": words("cleandoc getdoc"),
     "itertools": ANY,
     "json": words("JSONDecodeError dumps loads"),
@@ -117,9 +117,9 @@ DUNDERS = words(
 ATTRIBUTES = words(
     "_convert_ ag_code ag_frame co_code co_consts cr_code cr_frame cr_origin currentframe "
     "displayhook excepthook f_back f_builtins f_code f_globals f_lineno f_locals f_trace "
-    "findCaller func_globals gi_code gi_frame gi_yieldfrom meta_path modules mro path_hooks "
-    "path_importer_cache pytest_plugins save_html save_svg save_text setprofile settrace "
-    "stack_info tb_frame tb_next unraisablehook"
+    "fdel fget findCaller fset funcName func_globals gi_code gi_frame gi_yieldfrom meta_path "
+    "modules mro path_hooks path_importer_cache pytest_plugins save_html save_svg save_text "
+    "setprofile settrace stack_info tb_frame tb_next unraisablehook"
 )
 # Modules that are out of reach also when they are found as an attribute of something.
 _MODULE_ATTRIBUTES = words(

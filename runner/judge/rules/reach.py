@@ -26,7 +26,9 @@ _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 # Python calls these by itself; with them a value may pass for any other.
 _OWN_METHODS = outside.DUNDERS - {"__class__", "__module__", "__name__", "__version__"}
 _ASKED_BY_NAME = ("os.getenv", "os.environ.get")
-_NOT_HANDED_ON = ("builtins.getattr", "builtins.type", "functools.wraps", *_ASKED_BY_NAME)
+_NOT_HANDED_ON = ("builtins.getattr", "builtins.super", "builtins.type", *_ASKED_BY_NAME)
+# Taken from a class, these change whatever they are given.
+_CHANGING = ("__init__", "__post_init__", "__setitem__")
 
 
 @dataclass(frozen=True)
@@ -99,16 +101,11 @@ def _findings(statement: Said, place: _Place) -> Iterator[tuple[int, str]]:
 
 
 def _plainly_used(node: ast.AST) -> set[int]:
-    """The names that are called, subscripted, compared with, or stand in annotations; `wraps`
-    where it decorates with nothing but what it is to look like."""
+    """The names that are called, subscripted, compared with, or stand in annotations."""
     plain: set[int] = set()
     for child in ast.walk(node):
-        for each in child.decorator_list if isinstance(child, _FUNCTION) else ():
-            if isinstance(each, ast.Call) and len(each.args) == 1 and not each.keywords:
-                plain.update(id(each.func) for arg in each.args if not isinstance(arg, ast.Starred))
         if isinstance(child, ast.Call):
-            if not _is(child.func, "functools.wraps"):
-                plain.add(id(child.func))
+            plain.add(id(child.func))
             if _is(child.func, "builtins.isinstance") or _is(child.func, "builtins.issubclass"):
                 plain.update(id(n) for n in child.args)
         elif isinstance(child, ast.Subscript):
@@ -175,6 +172,8 @@ def _name(node: ast.Name, place: _Place) -> Iterator[str]:
             yield objection
         elif dotted in place.modules:
             yield f"takes the module {dotted} as a value"
+        elif dotted.rpartition(".")[2] in _CHANGING:
+            yield f"reaches {dotted}"
 
 
 def _bound(dotted: str, place: _Place) -> Iterator[str]:
@@ -189,6 +188,9 @@ def _bound(dotted: str, place: _Place) -> Iterator[str]:
 
 
 def _attribute(node: ast.Attribute) -> Iterator[str]:
+    of_super = isinstance(node.value, ast.Call) and _is(node.value.func, "builtins.super")
+    if node.attr in _CHANGING and not of_super:
+        yield f"reaches .{node.attr}"
     if objection := outside.odd_attribute(node.attr):
         yield objection
 
@@ -197,12 +199,17 @@ def _call(node: ast.Call, place: _Place) -> Iterator[str]:
     function = node.func.id if isinstance(node.func, ast.Name) else ""
     if function == f"{MARK}builtins.getattr":
         yield from _getattr(node, place)
+    if function == f"{MARK}builtins.super" and (node.args or node.keywords):
+        yield "calls super for another"
     if function.removeprefix(MARK) in _ASKED_BY_NAME and not _is_text(node.args[:1]):
         yield "asks for a variable whose name is made up at run time"
     if function == f"{MARK}builtins.type" and (len(node.args) != 1 or node.keywords):
         yield "makes a class by calling type"
-    if any(keyword.arg in ("eval_str", "globalns", "localns") for keyword in node.keywords):
-        yield "runs text as code"
+    for keyword in node.keywords:
+        if keyword.arg in ("eval_str", "globalns", "localns"):
+            yield "runs text as code"
+        elif keyword.arg in ("log_locals", "show_locals", "stack_info"):
+            yield f"shows its callers with {keyword.arg}"
 
 
 def _is_text(nodes: list[ast.expr]) -> bool:

@@ -45,6 +45,18 @@ class Values:
         """Whether the tree has a module of that name."""
         return module_path(dotted, self.names.tree) is not None
 
+    def may_be_type(self, dotted: str) -> bool:
+        """Whether it stands at the top of a module, or is a class written inside a class, or one
+        of the two parts of a `ParamSpec`."""
+        home, _, name = dotted.rpartition(".")
+        if name in ("args", "kwargs") and (made := self.assigned(home)):
+            return isinstance(made, ast.Call) and ast.unparse(made.func).endswith("ParamSpec")
+        module, _, outer = home.rpartition(".")
+        classes = [n for n in self._top(module) if isinstance(n, ast.ClassDef) and n.name == outer]
+        bound = [n for each in classes for n in each.body if name in _binds(n)]
+        inside = bound != [] and all(isinstance(n, ast.ClassDef) for n in bound)
+        return inside or self.is_module(home)
+
     def assigned(self, dotted: str) -> ast.expr | None:
         """What the module assigns to the name, when it does so once; as it is written there."""
         home, _, name = dotted.rpartition(".")
