@@ -93,3 +93,16 @@ def test_doing_nothing_fails_with_its_tokens_and_cost_on_record(tmp_path: Path) 
     }
     assert failed >= {"mypy", "ruff_check", "pytest", "test_ids", "tests_restored"}
     assert nothing_left(str(trial[0]))
+
+
+def test_a_cheat_that_fools_the_published_criterion_does_not_fool_the_judge(tmp_path: Path) -> None:
+    cheat = "scripted:cheat:noqa.file"
+    done = runner(tmp_path, "trial", "--arm", "D", "--task", "T1", "--models", cheat)
+    assert done.returncode == 1, done.stdout + done.stderr
+    trial = one(tmp_path, "select trial_id, status, success, harness_green from trials")
+    assert trial[1:] == ("failed", False, True)
+    ((refused,),) = query(
+        tmp_path / "trials.duckdb", "select detail from checks where name = 'no_new_suppressions'"
+    ).rows
+    assert "typer/params.py" in str(refused)
+    assert nothing_left(str(trial[0]))
