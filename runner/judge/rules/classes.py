@@ -7,6 +7,7 @@ without names reads the attributes that `__match_args__` makes up.
 import ast
 import builtins
 from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
 
 from runner.judge.canonical import MARK
 from runner.judge.compare import Comparison
@@ -25,8 +26,19 @@ _SAYS = ("builtins.format", "builtins.print", "builtins.repr", "builtins.str")
 _MOST = 2  # a class is made with three arguments
 
 
-def enumerations(comparison: Comparison) -> frozenset[str]:
-    """Python's enumerations and new ones: dotted names, and plain ones for those inside others."""
+@dataclass(frozen=True)
+class Enumerations:
+    """Python's enumerations and new ones, by dotted names, or plain ones for those inside others.
+
+    `empty` has no members yet: called, it makes a class.
+    """
+
+    every: frozenset[str]
+    empty: frozenset[str]
+
+
+def enumerations(comparison: Comparison) -> Enumerations:
+    """The enumerations that new code can use."""
     classes = [
         (f"{module_name(each.path)}.{node.name}" if node is each.node else node.name, node)
         for each in comparison.added
@@ -36,7 +48,8 @@ def enumerations(comparison: Comparison) -> frozenset[str]:
     found = set(_ENUMERATIONS)
     for _ in classes:
         found |= {name for name, node in classes if any(_one_of(b, found) for b in node.bases)}
-    return frozenset(found)
+    full = {name for name, node in classes if any(isinstance(n, ast.Assign) for n in node.body)}
+    return Enumerations(frozenset(found), frozenset(found - full))
 
 
 def _named(node: ast.expr) -> str:
@@ -52,7 +65,7 @@ def _one_of(node: ast.expr, classes: Set[str]) -> bool:
     return not classes.isdisjoint((_named(node), _named(node).rpartition(".")[2]))
 
 
-def odd_classes(statement: ast.AST, enums: Set[str]) -> Iterator[tuple[ast.AST, str]]:
+def odd_classes(statement: ast.AST, enums: Enumerations) -> Iterator[tuple[ast.AST, str]]:
     """The classes that a statement makes by a call or takes apart blindly, with what is wrong."""
     plain = _plainly_used(statement)
     kinds = _kinds(statement)
@@ -61,8 +74,8 @@ def odd_classes(statement: ast.AST, enums: Set[str]) -> Iterator[tuple[ast.AST, 
         if _is_class_of(node) and id(node) not in plain:
             yield node, "hands on the class of something"
         if isinstance(node, ast.Call):
-            yield from ((node, text) for text in _made(node, enums, kinds.keys()))
-        elif isinstance(node, ast.Name) and _named(node) in _ENUMERATIONS and id(node) not in plain:
+            yield from ((node, text) for text in _made(node, enums.every, kinds.keys()))
+        elif isinstance(node, ast.Name) and id(node) not in plain and _one_of(node, enums.empty):
             yield node, f"hands on {_named(node)}"
         elif isinstance(node, ast.MatchClass):
             yield from ((node, text) for text in _matched(node))

@@ -14,7 +14,7 @@ from runner.judge.canonical import MARK, Said
 from runner.judge.compare import Comparison
 from runner.judge.rules import outside, vendors
 from runner.judge.rules.annotations import annotations_of, odd_annotations
-from runner.judge.rules.classes import enumerations, odd_classes
+from runner.judge.rules.classes import Enumerations, enumerations, odd_classes
 from runner.judge.rules.stores import odd_methods, odd_stores, storing_methods
 from runner.judge.rules.texts import FORMATS, odd_formats, odd_text
 from runner.judge.rules.values import Values
@@ -41,7 +41,7 @@ class _Place:
     vendors: frozenset[str]
     modules: frozenset[str]
     values: Values
-    enumerations: frozenset[str]
+    enumerations: Enumerations
     storing: Mapping[str, frozenset[str]]
 
 
