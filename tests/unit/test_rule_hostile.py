@@ -1,8 +1,10 @@
 """New code that reaches out, hides or widens is refused, by a named check, with file and line."""
 
 import pytest
+from doc_pages import ALL, table
 from rule_world import module, plain, refused, rewritten, snippets
 
+from runner.judge.rules.guards import SILENCERS, WIDENERS
 from runner.judge.static import COMMON
 
 HOSTILE = {f"{check}: {name}": (check, line, source) for check, name, line, source in snippets()}
@@ -59,6 +61,11 @@ def test_what_a_function_said_before_it_may_say_in_another_spelling() -> None:
         (edits["typer/a.py"] or b"").replace(b"x: Any", b"x: t.Any").replace(b"cast(", b"t.cast(")
     )  # type: ignore[index]
     assert refused(edits) == {}
+
+
+def test_the_page_names_what_widens_and_what_hides() -> None:
+    (row,) = [r for r in table(ALL["docs/judge.md"], "Static rules", "check") if "no_wider" in r[0]]
+    assert [name for name in (*WIDENERS, *SILENCERS) if f"`{name}`" not in row[1]] == []
 
 
 HONEST = {

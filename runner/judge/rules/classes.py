@@ -178,3 +178,12 @@ def _fields(node: ast.ClassDef) -> Iterator[tuple[ast.AST, str]]:
             field = name.removeprefix(f"{MARK}builtins.")
             if field in outside.ATTRIBUTES:
                 yield inner, f"has a field named {field}"
+            elif field == "__slots__" and not _constant(inner):
+                yield inner, "has slots whose names are made up at run time"
+
+
+def _constant(node: ast.AST) -> bool:
+    """Whether what is assigned is texts alone, as they are."""
+    value = getattr(node, "value", None)
+    kinds = ast.Constant | ast.Tuple | ast.List | ast.Load
+    return isinstance(value, ast.expr) and all(isinstance(n, kinds) for n in ast.walk(value))

@@ -15,7 +15,7 @@ from runner.types import Check
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _TYPING = ("typing", "typing_extensions", "mypy_extensions")
 # What makes one type pass for another, and what ends a type checker's reading.
-_WIDENERS = ("Any", "cast", "overload", "TypeGuard", "TypeIs", "runtime", "runtime_checkable")
+WIDENERS = ("Any", "cast", "overload", "TypeGuard", "TypeIs", "runtime", "runtime_checkable")
 # What tells `isinstance` a lie, and what fills a typed thing unseen.
 _UNSEEN = {"_make": "fills a tuple unseen with", "register": "passes classes for others with"}
 _CALLABLES = tuple(
@@ -25,10 +25,10 @@ _CALLABLES = tuple(
         *(("typing_extensions", "Callable"), ("typing_extensions", "Concatenate")),
     )
 )
-_SILENCERS = ("no_type_check", "no_type_check_decorator", "NoReturn", "Never", "assert_never")
+SILENCERS = ("no_type_check", "no_type_check_decorator", "NoReturn", "Never", "assert_never")
 _WRONG = {
-    **{name: f"widens with {name}" for name in _WIDENERS},
-    **{name: f"hides code with {name}" for name in _SILENCERS},
+    **{name: f"widens with {name}" for name in WIDENERS},
+    **{name: f"hides code with {name}" for name in SILENCERS},
 }
 _MADE_AT = {f"{module}.{name}": text for module in _TYPING for name, text in _WRONG.items()}
 # What type checkers work out by themselves, skipping the side that is not taken.

@@ -153,7 +153,7 @@ def _said_by(node: ast.AST, statement: Said, place: _Place) -> Iterator[str]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
         yield from odd_text(node.value)
     elif isinstance(node, _FUNCTION | ast.ClassDef):
-        yield from _definition(node, statement)
+        yield from _definition(node, statement, place)
     elif isinstance(node, ast.Global):
         yield f"rebinds the module's {', '.join(node.names)}"
     elif isinstance(node, ast.ExceptHandler) and node.type is None:
@@ -239,9 +239,12 @@ def _getattr(node: ast.Call, place: _Place) -> Iterator[str]:
 
 
 def _definition(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, statement: Said
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, statement: Said, place: _Place
 ) -> Iterator[str]:
     if outside.dunder(node.name) and (node.name not in _OWN_METHODS or node is statement.node):
         yield f"defines {node.name}"
     if node is statement.node and hasattr(builtins, node.name):
         yield f"takes the name of the built-in {node.name}"
+    inside = isinstance(node, ast.ClassDef) and node is not statement.node
+    if inside and place.values.binds(place.path, node.name):
+        yield f"takes the name {node.name}, which the module binds"

@@ -45,6 +45,10 @@ class Values:
         """Whether the tree has a module of that name."""
         return module_path(dotted, self.names.tree) is not None
 
+    def binds(self, path: str, name: str) -> bool:
+        """Whether the module at `path` binds the name at its top."""
+        return path in self.names.tree and name in self.names.of(path)
+
     def may_be_type(self, dotted: str) -> bool:
         """Whether it stands at the top of a module, or is a class written inside a class, or one
         of the two parts of a `ParamSpec`."""
