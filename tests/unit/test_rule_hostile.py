@@ -1,5 +1,7 @@
 """New code that reaches out, hides or widens is refused, by a named check, with file and line."""
 
+import re
+
 import pytest
 from doc_pages import ALL, table
 from rule_world import module, plain, refused, rewritten, snippets
@@ -65,7 +67,7 @@ def test_what_a_function_said_before_it_may_say_in_another_spelling() -> None:
 
 def test_the_page_names_what_widens_and_what_hides() -> None:
     (row,) = [r for r in table(ALL["docs/judge.md"], "Static rules", "check") if "no_wider" in r[0]]
-    assert [name for name in (*WIDENERS, *SILENCERS) if f"`{name}`" not in row[1]] == []
+    assert {*WIDENERS, *SILENCERS} <= {*re.findall(r"\w+", row[1])}
 
 
 HONEST = {
