@@ -31,11 +31,12 @@ CELLS = """
 """
 
 LATEST = """
-    select trials.trial_id as trial, provider_kind as kind, status, success,
+    with latest as (from trials order by started_at desc limit $last)
+    select latest.trial_id as trial, provider_kind as kind, status, success,
            harness_green as harness, iterations as turns, round(wall_s, 1) as seconds,
            round(sum(costs.usd), 4) as usd, strftime(started_at, '%Y-%m-%d %H:%M') as started
-    from trials left join costs on costs.trial_id = trials.trial_id and costs.card = $card
-    group by all order by any_value(started_at) desc limit $last
+    from latest left join costs on costs.trial_id = latest.trial_id and costs.card = $card
+    group by all order by any_value(started_at) desc
 """
 
 

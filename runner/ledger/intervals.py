@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy
+from runner.ledger.arrays import numpy
 
 RESAMPLES = 10_000
 FEWEST = 3  # below that an interval would look surer than anyone can be
@@ -19,25 +19,25 @@ def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """
     if len(values) < FEWEST:
         return None
-    sample = numpy.sort(numpy.asarray(values, dtype=float))
+    sample = numpy().sort(numpy().asarray(values, dtype=float))
     # RandomState's stream is frozen for good; default_rng's may change between versions.
-    random = numpy.random.RandomState(_SEED)
+    random = numpy().random.RandomState(_SEED)
     draw = drawn_medians if len(sample) > LARGE else resampled_medians
-    low, high = numpy.percentile(draw(sample, random), (2.5, 97.5))
+    low, high = numpy().percentile(draw(sample, random), (2.5, 97.5))
     return float(low), float(high)
 
 
-def resampled_medians(sample: Any, random: numpy.random.RandomState) -> Any:
+def resampled_medians(sample: Any, random: Any) -> Any:
     """Medians of resamples of a sorted sample, each resample really made: O(resamples x n)."""
     rows = max(1, _AT_ONCE // len(sample))
     medians = [
-        numpy.median(sample[random.randint(0, len(sample), (count, len(sample)))], axis=1)
+        numpy().median(sample[random.randint(0, len(sample), (count, len(sample)))], axis=1)
         for count in _batches(RESAMPLES, rows)
     ]
-    return numpy.concatenate(medians)
+    return numpy().concatenate(medians)
 
 
-def drawn_medians(sample: Any, random: numpy.random.RandomState) -> Any:
+def drawn_medians(sample: Any, random: Any) -> Any:
     """Medians of resamples of a sorted sample, by their exact distribution: O(resamples).
 
     A resample's values are `sample[floor(n * u)]` for n uniform numbers u, and since the sample
@@ -58,7 +58,7 @@ def drawn_medians(sample: Any, random: numpy.random.RandomState) -> Any:
 
 
 def _indices(uniforms: Any, n: int) -> Any:
-    return numpy.minimum((uniforms * n).astype(int), n - 1)
+    return numpy().minimum((uniforms * n).astype(int), n - 1)
 
 
 def _batches(total: int, size: int) -> list[int]:

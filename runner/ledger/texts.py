@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 import duckdb
-import numpy
+
+from runner.ledger.arrays import numpy
 
 _TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", bool: "BOOLEAN"}
 
@@ -32,7 +33,7 @@ def table_of(
     if journal is not None:
         columns["journal"], more = _objects(journal), ", journal::VARCHAR AS journal"
     if seq is not None:
-        columns["seq"], more = numpy.array(seq, dtype=numpy.int64), f"{more}, seq"
+        columns["seq"], more = numpy().array(seq, dtype="int64"), f"{more}, seq"
     connection.register("texts", columns)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {name} AS "
@@ -50,7 +51,7 @@ def _strings(texts: Sequence[bytes]) -> Sequence[str]:
 
 
 def _objects(values: Sequence[str]) -> Any:
-    array = numpy.empty(len(values), dtype=object)
+    array = numpy().empty(len(values), dtype=object)
     array[:] = values
     return array
 
