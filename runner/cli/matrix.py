@@ -47,7 +47,7 @@ EXITS: Mapping[Why, int] = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run_options(parser)
-    opt.add(parser, "cluster", help="address of a Dask scheduler whose workers run the trials")
+    opt.add(parser, "cluster", help="a Dask scheduler's address: its workers' places, not --jobs")
     opt.add(parser, "run", help="the id of the run to go on with; default: the one that fits")
     opt.flag(
         parser,
