@@ -44,6 +44,7 @@ class NaiveBox:
         self.container = container
         self._engine = engine
         self._plan = plan
+        self._own: frozenset[str] = frozenset()
 
     def run(
         self,
@@ -97,12 +98,14 @@ class NaiveBox:
         result = self.run(("ls", "-1", path), timeout_s=30)
         return tuple(result.output.decode("utf-8", "replace").splitlines())
 
+    def ready(self) -> None:
+        """The agent comes now: what runs already is the container's own."""
+        self._own = frozenset(row["pid"] for row in self.processes())
+
     def processes(self) -> list[Mapping[str, str]]:
-        """What runs in it, its first process aside."""
-        state = docker.inspect_container(self._engine, self.container)
-        first = str(state["State"]["Pid"]) if state else ""
+        """What was started in it since the agent came, and lives."""
         rows = docker.container_processes(self._engine, self.container)
-        return [row for row in rows if row["pid"] != first and row["comm"] != "docker-init"]
+        return [row for row in rows if row["pid"] not in self._own]
 
     def alive(self) -> bool:
         """Whether the container runs."""
@@ -140,6 +143,7 @@ def open_box(
         docker.start_container(engine, name)
         box = NaiveBox(engine, name, plan)
         _lay_out(box, plan)
+        box.ready()
         yield box
     finally:
         docker.remove_container(engine, name)

@@ -173,14 +173,6 @@ def _dies(box: NaiveBox) -> bool:
     return True
 
 
-def _left_alive(box: NaiveBox) -> int:
-    """How many processes outlive their command: one that just ended takes a moment to go."""
-    end = time.monotonic() + _DYING_S
-    while box.processes() and time.monotonic() < end:
-        time.sleep(0.1)
-    return len(box.processes())
-
-
 def wears_out(box: NaiveBox, way: str, played: Played) -> Side:
     """Whether the bomb did on the naive side what it does."""
     if way == "dead":
@@ -191,6 +183,6 @@ def wears_out(box: NaiveBox, way: str, played: Played) -> Side:
         return Side(played.largest >= _MANY_BYTES, f"the host keeps {played.largest} bytes")
     if way == "hang":
         return Side(played.slowest_s >= _HANG_S, f"stopped after {played.slowest_s:.1f} s of 1 s")
-    lasting = way == "daemons"
-    count = _left_alive(box) if lasting else len(box.processes())
-    return Side(count >= (1 if lasting else _MANY_PROCESSES), f"{count} processes live on")
+    count = len(box.processes())
+    least = 1 if way == "daemons" else _MANY_PROCESSES
+    return Side(count >= least, f"{count} processes live on")
