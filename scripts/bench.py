@@ -19,6 +19,8 @@ from rich.console import Console
 
 from runner import wiring
 from runner.agent.bash import BASH
+from runner.attack.fair import small_work
+from runner.attack.stage import open_arena
 from runner.catalogue import load_catalogue
 from runner.cli.judge import court
 from runner.config.settings import load_settings
@@ -27,6 +29,7 @@ from runner.errors import EXIT_NOT_SOLVED, EXIT_OK
 from runner.events import Event
 from runner.judge.change import NOTHING
 from runner.judge.judge import judge
+from runner.judge.verdict import verdict_bytes
 from runner.manifest import manifest
 from runner.players import seated
 from runner.scripted.script import Ask, Dialogue, Script, Turn
@@ -38,6 +41,7 @@ from runner.types import Role, Sandbox
 
 RUN_ID = "bench"
 CALLS = 30
+JUDGINGS = 20
 
 
 def main() -> int:
@@ -51,7 +55,7 @@ def main() -> int:
     catalogue = load_catalogue(settings)
     bench = wiring.prepare(settings, catalogue, catalogue.tasks["T2"], console.print)
     figures = [*call_figures(bench), *life_figures(bench), trial_figure(bench)]
-    figures.append(sidecar_figure(bench))
+    figures += [sidecar_figure(bench), sameness_figure(bench)]
     if not options.skip_plain:
         figures += harness_figures(bench, options.rounds, console)
     console.print(as_table("Figures", figures))
@@ -169,6 +173,17 @@ def sidecar_figure(bench: wiring.Bench) -> Figure:
             took.append(time.monotonic() - began)
     note = f"the first, which may start it, {took[0]:.2f} s"
     return Figure("arm B's server found warm, median", statistics.median(took[1:]), "s", 1.0, note)
+
+
+def sameness_figure(bench: wiring.Bench) -> Figure:
+    """How many verdicts one change to the attack suite's small task gets, judged many times."""
+    with open_arena(bench.settings, bench.catalogue, lambda _text: None) as arena:
+        change = small_work(arena)["TINY.oracle"][0]
+        verdicts = [judge(arena.court(RUN_ID, change), change) for _ in range(JUDGINGS)]
+    if not all(verdict.success for verdict in verdicts):
+        raise SystemExit("the judge refuses the small task's own solution")
+    different = len({verdict_bytes(verdict) for verdict in verdicts})
+    return Figure(f"verdicts of one change judged {JUDGINGS} times", different, "", 1.0)
 
 
 def harness_figures(bench: wiring.Bench, rounds: int, console: Console) -> list[Figure]:
