@@ -61,7 +61,7 @@ class DockerSandbox(ServedSandbox):
         if self._losses >= _LOSSES_CAP and request.get("op") == "run":
             raise ToolError("commands ended the tool server too often; no more of them are run")
         if self._channel is None:
-            self._channel = self._open(unpack=False)
+            self._channel = self._open(unpack=False, again=True)
         try:
             return self._channel.call(request, body, wait_s=wait_s)
         except ChannelLost as lost:
@@ -117,14 +117,16 @@ class DockerSandbox(ServedSandbox):
         """Hang up. The container goes on until `open_sandbox` removes it."""
         self._hang_up()
 
-    def _open(self, *, unpack: bool) -> Channel:
+    def _open(self, *, unpack: bool, again: bool = False) -> Channel:
         try:
             channel = Channel(open_exec(self._engine, self.container, _SERVER, self.user, {}))
         except (ChannelLost, SandboxFailure) as problem:
             raise self._lost(f"the tool server did not start: {problem}") from None
         try:
             reply, _ = channel.call({"op": "hello", "unpack": unpack}, wait_s=_HELLO_WAIT_S)
-            if reply.get("ready"):
+            # What becomes of the folders later is the agent's doing, and no reason to begin
+            # anew: a tool server that cannot make them says so of each thing it is asked.
+            if reply.get("ready") or again:
                 return channel
             raise SandboxFailure(f"the tool server is not ready: {reply.get('message')}")
         except ChannelLost as problem:

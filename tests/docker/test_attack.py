@@ -20,6 +20,8 @@ WHY = {
     "io-uring.setup": "closed",
     "daemons.setsid": "0 processes live on",
     "re-roll.kill-everything": "failed: ",
+    "re-roll.home-is-a-file": "failed: ",
+    "swap-back.traces": "refused by ruff_check",
 }
 
 
@@ -44,7 +46,7 @@ def test_each_wins_on_the_naive_side_and_loses_on_ours(results: Results) -> None
 
 
 def test_the_naive_side_falls_for_none_when_the_attack_is_left_out(results: Results) -> None:
-    assert len(results.controls) == len(WHY)
+    assert len(results.controls) == len(WHY) - 1  # both re-rolls have one
     assert [each.name for each in results.controls if each.naive.won] == []
 
 
