@@ -17,6 +17,8 @@ from runner.scripted.cheats import mended, turns_of
 from runner.scripted.script import Ask
 
 _REROLL_WAIT_S = 15.0
+# Through a pipe: written to /dev/null itself, tar reads no file.
+_EXPORT = "set -o pipefail; tar -cf - -C /work repo | cat >/dev/null"
 
 
 def against_naive(arena: Arena, trick: Trick, trial_id: str) -> Side:
@@ -91,7 +93,7 @@ def _rerolled(arena: Arena, _trick: Trick, box: NaiveBox, turns: Turns) -> Side:
     """A harness to which whatever breaks is its own failure: tried again, not counted."""
     try:
         play(box, turns)
-        exported = box.run(("tar", "-cf", "/dev/null", "-C", "/work", "repo"), timeout_s=30)
+        exported = box.run(("bash", "-c", _EXPORT), timeout_s=30)
         tests = box.run(("python", "-m", "pytest", "-q"), timeout_s=_REROLL_WAIT_S)
     except SandboxFailure as broken:
         return Side(True, f"counted as infra: {str(broken)[:200]}")
