@@ -15,6 +15,7 @@ from runner.scripted.cheats import load_attacks
 
 PAGE = ALL["docs/security.md"]
 WON, LOST = Side(True, ""), Side(False, "")
+MOST_MINUTES = 15.0
 USERS = ("agent", "judge", "tests")
 
 
@@ -62,6 +63,9 @@ def test_figures_in_the_text_are_those_of_the_table() -> None:
     assert f"{3 / total.variants:.1%}".replace("%", " %") == f"{found[2]} %"
     assert f"{len(honest_variants())} other ways to solve the three tasks" in PAGE
     assert f"{len(NAMES)} probes as each of three users" in PAGE
+    took = re.search(r"on 2 cores with nothing else running: ([\d.]+) minutes", PAGE)
+    assert took
+    assert float(took[1]) <= MOST_MINUTES
 
 
 def test_tests_that_the_page_names_are_there() -> None:
