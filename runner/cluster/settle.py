@@ -14,7 +14,7 @@ from runner.events import (
     TrialEnded,
     TrialStarted,
 )
-from runner.matrix.engine import Attempt, Broken, Done, Lost, Outcome
+from runner.matrix.engine import Attempt, Broken, Done, Lost, Outcome, unplayed
 from runner.matrix.lock import differences
 from runner.trial.run import now
 from runner.types import JsonObject, ProviderKind, Role, Usage
@@ -55,7 +55,7 @@ def came_back(run: RemoteRun, record: RecordAll, attempt: Attempt, bundle: Bundl
         events = (_started(run, attempt, said),)
     ended = events[-1]
     if not isinstance(ended, TrialEnded):
-        ended = _ended(attempt, said, "Broken")
+        ended = unplayed(attempt.trial_id, said, "Broken")
         events = (*events, ended)
     _keep(run.results, bundle.files)
     record(events)
@@ -76,7 +76,7 @@ def was_lost(run: RemoteRun, record: RecordAll, attempt: Attempt, reason: str) -
             _started(run, attempt, reason),
             CallReserved(trial_id, 1, 1, role, model, run.cap_usd(attempt)),
             CallSettled(trial_id, 1, 1, role, model, Usage(), 0.0, error=reason, lost=True),
-            _ended(attempt, reason, "Lost"),
+            unplayed(attempt.trial_id, reason, "Lost"),
         )
     )
     return Lost(attempt, reason)
@@ -89,7 +89,7 @@ def never_began(
 
     Raises what `record` raises.
     """
-    ended = _ended(attempt, reason, failure)
+    ended = unplayed(attempt.trial_id, reason, failure)
     record((_started(run, attempt, reason), ended))
     return ended
 
@@ -163,23 +163,4 @@ def _started(run: RemoteRun, attempt: Attempt, reason: str) -> TrialStarted:
         provider_kind=run.kind,
         started_at=now(),
         manifest={"lost": reason},
-    )
-
-
-def _ended(attempt: Attempt, reason: str, failure: str) -> TrialEnded:
-    """The last line on record of an attempt that brought none of its own."""
-    return TrialEnded(
-        trial_id=attempt.trial_id,
-        status="infra",
-        success=False,
-        harness_green=False,
-        iterations=0,
-        wall_s=0.0,
-        model_s=0.0,
-        tool_s=0.0,
-        judge_s=0.0,
-        wait_s=0.0,
-        ended_at=now(),
-        reason=reason,
-        detail={"failure": failure},
     )

@@ -9,7 +9,7 @@ from runner.budget import Account
 from runner.errors import EnvironmentProblem
 from runner.events import Record, TrialEnded, Waited
 from runner.ledger.transcript import TranscriptWriter
-from runner.matrix.engine import Attempt, Cell, Done
+from runner.matrix.engine import Attempt, Cell, Done, unplayed
 from runner.matrix.here import Gate, await_engine, guarded
 from runner.matrix.schedule import NOT_LOADED
 from runner.matrix.selection import Benches, Parts
@@ -18,7 +18,7 @@ from runner.recording.record import noting
 from runner.sandbox.engine import answers
 from runner.slots import Slots
 from runner.stop import Stop
-from runner.trial.run import now, run_trial, started
+from runner.trial.run import run_trial, started
 from runner.trial.spec import TrialSpec
 from runner.types import JsonObject
 
@@ -77,21 +77,7 @@ class NotLoaded(EnvironmentProblem):
 
 def not_begun(spec: TrialSpec, record: Record, reason: str) -> TrialEnded:
     """Put a trial on record whose local model could not be loaded: it sent no call."""
-    ended = TrialEnded(
-        trial_id=spec.trial_id,
-        status="infra",
-        success=False,
-        harness_green=False,
-        iterations=0,
-        wall_s=0.0,
-        model_s=0.0,
-        tool_s=0.0,
-        judge_s=0.0,
-        wait_s=0.0,
-        ended_at=now(),
-        reason=reason,
-        detail={"failure": NOT_LOADED},
-    )
+    ended = unplayed(spec.trial_id, reason, NOT_LOADED)
     record(started(spec))
     record(ended)
     return ended

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from runner.events import TrialEnded
+from runner.trial.run import now
 
 
 @dataclass(frozen=True)
@@ -115,3 +116,22 @@ class TrialEngine(Protocol):
     def close(self) -> None:
         """Free everything; attempts still running are given up."""
         ...
+
+
+def unplayed(trial_id: str, reason: str, failure: str) -> TrialEnded:
+    """The last line on record of an attempt that brought none of its own."""
+    return TrialEnded(
+        trial_id=trial_id,
+        status="infra",
+        success=False,
+        harness_green=False,
+        iterations=0,
+        wall_s=0.0,
+        model_s=0.0,
+        tool_s=0.0,
+        judge_s=0.0,
+        wait_s=0.0,
+        ended_at=now(),
+        reason=reason,
+        detail={"failure": failure},
+    )
