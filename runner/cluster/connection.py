@@ -5,6 +5,7 @@ import logging
 import ssl
 import time
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -185,11 +186,29 @@ def _loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class _Closing(Client):
+    """A client that is closed at once when it cannot connect.
+
+    Left to the garbage collector, it may be closed while the next one begins in the same thread;
+    both take one lock of Dask's (distributed 2026.8.0, `LoopRunner`), and neither goes on.
+    """
+
+    def __init__(self, address: str, timeout_s: float) -> None:
+        try:
+            super().__init__(  # type: ignore[no-untyped-call]
+                address, timeout=timeout_s, set_as_default=False, name="runner"
+            )
+        except BaseException:
+            with suppress(Exception):
+                self.close(timeout=timeout_s)  # type: ignore[no-untyped-call]
+            raise
+
+
 def _connect(address: str, timeout_s: float) -> "Client":
     for name in ("distributed", "distributed.client"):  # what matters becomes our own errors
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        return Client(address, timeout=timeout_s, set_as_default=False, name="runner")
+        return _Closing(address, timeout_s)
     except (TypeError, RuntimeError, ssl.SSLError) as error:  # no or wrong certificates
         raise EnvironmentProblem(
             f"cannot connect to {address}: {error}: the driver needs "

@@ -1,5 +1,6 @@
 """Which schedulers a driver talks to, and what it says when it cannot."""
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from pathlib import Path
 import dask.config
 import pytest
 from cluster_place import QUICK, Place, trip
+from distributed import Client
 
-from runner.cluster.connection import ClusterSettings, check_address
+from runner.cluster.connection import ClusterSettings, Connection, check_address
 from runner.errors import EnvironmentProblem, UsageError
 from runner.matrix.engine import Done
 
@@ -62,6 +64,18 @@ def test_nobody_at_the_address_is_said(tmp_path: Path) -> None:
     soon = replace(QUICK, connect_s=0.5)
     with pytest.raises(EnvironmentProblem, match=r"no Dask scheduler answers at tcp://127"):
         trip(nowhere, tmp_path / "run", settings=soon).__enter__()
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "tls"])
+def test_a_client_that_cannot_connect_is_closed_when_that_is_said(scheme: str) -> None:
+    """Closed later, by the garbage collector, it could block the client that begins just then."""
+    gc.collect()
+    before = {id(each) for each in gc.get_objects() if isinstance(each, Client)}
+    with pytest.raises(EnvironmentProblem) as told:
+        Connection(f"{scheme}://127.0.0.1:9", "s", replace(QUICK, connect_s=0.5))
+    made = [e for e in gc.get_objects() if isinstance(e, Client) and id(e) not in before]
+    assert told.value.__traceback__ is not None  # what holds the client until now
+    assert [each.status for each in made] == ["closed"]
 
 
 def test_without_the_extra_the_command_that_installs_it_is_named() -> None:
