@@ -6,10 +6,16 @@ them. Nothing else is recorded, and nothing is recorded twice.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 from runner.errors import Status
 from runner.types import JsonObject, ProviderKind, Role, Usage
+
+
+def now() -> str:
+    """This moment, ISO 8601 in UTC to the millisecond: a label, never a duration."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from runner.events import (
     Event,
     TrialEnded,
     TrialStarted,
+    now,
 )
 from runner.matrix.engine import Attempt, Broken, Done, Lost, Outcome, unplayed
 from runner.matrix.lock import differences
-from runner.trial.run import now
 from runner.types import JsonObject, ProviderKind, Role, Usage
 
 RecordAll = Callable[[Sequence[Event]], None]  # all of them in one go, in this order

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Protocol
 
-from runner.events import TrialEnded
-from runner.trial.run import now
+from runner.events import TrialEnded, now
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.budget import Account
 from runner.config.rates import RateCard
 from runner.errors import EnvironmentProblem, UsageError
-from runner.events import Record, RunStarted, RunState, SessionEnded, SessionStarted
+from runner.events import Record, RunStarted, RunState, SessionEnded, SessionStarted, now
 from runner.ledger.journal import Journal
 from runner.ledger.runs import RunReading, RunRecord
 from runner.matrix.driver import Ending
@@ -17,7 +17,6 @@ from runner.matrix.engine import Cell
 from runner.matrix.lock import check_lock, first_event, last_end, run_id, unfinished
 from runner.matrix.schedule import Goal, Past
 from runner.matrix.selection import Selection
-from runner.trial.run import now
 from runner.types import JsonObject, ProviderKind
 
 DEFAULT_USD = 40.0  # the limit of a live run that is given none

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from runner.agent.bash import bash_tool
 from runner.agent.delegate import delegate_tool
@@ -20,7 +19,7 @@ from runner.errors import (
     ToolError,
     TrialError,
 )
-from runner.events import CheckDone, Phase, Record, TrialEnded, TrialStarted
+from runner.events import CheckDone, Phase, Record, TrialEnded, TrialStarted, now
 from runner.judge.change import Change, change_sha256, packed
 from runner.judge.evidence import json_object
 from runner.judge.judge import Court, judge
@@ -275,8 +274,3 @@ def _judging(progress: _Progress) -> Iterator[None]:
         yield
     finally:
         progress.judge_s += time.monotonic() - began
-
-
-def now() -> str:
-    """This moment, ISO 8601 in UTC to the millisecond: a label, never a duration."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
