@@ -25,6 +25,7 @@ EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
 EXIT_BUDGET = 4
 EXIT_INTERRUPTED = 130
+EXIT_UNREAD = 141  # 128 + SIGPIPE: what a shell says of a program whose reader has left
 
 
 class RunnerError(Exception):

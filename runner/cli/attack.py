@@ -28,6 +28,7 @@ from runner.attack.table import Results, as_json, faults, rows, table_text, tota
 from runner.catalogue import load_catalogue
 from runner.cli import options as opt
 from runner.cli.judge import court
+from runner.cli.output import forgiving
 from runner.config.settings import load_settings
 from runner.errors import EXIT_NOT_SOLVED, EXIT_OK, EnvironmentProblem
 from runner.image.states import starting_tree
@@ -70,6 +71,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Run what was asked for, print the table and what is wrong; 1 when anything is."""
     settings = load_settings()
     catalogue = load_catalogue(settings)
+    out = options.out or settings.results / "attack.json"
+    forgiving(console, f"the result goes to {out}")
     only: tuple[str, ...] = options.only or ()
     began = time.monotonic()
     with open_arena(settings, catalogue, console.print) as arena:
@@ -83,7 +86,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.print(f"\n{spent / 60:.1f} minutes, {options.jobs} side by side")
     for line in found:
         console.print(line, markup=False, style="red", soft_wrap=True)
-    _write(options.out or settings.results / "attack.json", as_json(results, spent))
+    _write(out, as_json(results, spent))
     return EXIT_NOT_SOLVED if found else EXIT_OK
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from runner import wiring
 from runner.catalogue import load_catalogue
 from runner.cli import options as opt
+from runner.cli.output import forgiving, standard_error
 from runner.cli.show import ask, found
 from runner.config.rates import load_cards
 from runner.config.settings import Settings, load_settings
@@ -65,6 +66,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         options.refuse("give either TRIAL, or --change and --task")
     if options.change is not None and options.task is None:
         options.refuse("--change needs --task: a change is judged as work on a task")
+    forgiving(console, "the exit code tells the verdict")
     settings = load_settings()
     catalogue = load_catalogue(settings)
     by_hand = options.change
@@ -72,7 +74,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     task = opt.chosen("task", task_id, catalogue.tasks)
     found_there = None if by_hand and by_hand.is_dir() else unpacked(given or read(by_hand))
     # What can be refused is refused before anything is started.
-    bench = wiring.prepare(settings, catalogue, task, Console(stderr=True).print)
+    bench = wiring.prepare(settings, catalogue, task, standard_error().print)
     if found_there is None:
         change = from_folder(by_hand, bench.starting, task)
     else:

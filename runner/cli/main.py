@@ -6,11 +6,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn, Protocol, cast
+from typing import IO, NoReturn, Protocol, cast
 
 from rich.console import Console
 
-from runner.errors import EXIT_INTERRUPTED, EXIT_USAGE, OperatorError
+from runner.cli.output import OutputGone, standard_output, tell
+from runner.errors import EXIT_INTERRUPTED, OperatorError
 from runner.stop import ending_signals
 
 # Each is a module of this package, loaded only when asked for: `runner image` must not wait
@@ -41,7 +42,7 @@ MODULES = {"import": "import_"}  # where a command's name cannot be a module's
 
 EXIT_CODES = """\
 exit codes: 0 solved or done, 1 not solved, 2 wrong usage, 3 something is missing on this
-machine, 4 budget reached, 130 interrupted"""
+machine, 4 budget reached, 130 interrupted, 141 nobody reads the output"""
 
 
 class Command(Protocol):
@@ -63,6 +64,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in ending_signals():
         signal.signal(number, _interrupt)
     try:
+        return _run(given, standard_output())
+    except OutputGone as gone:
+        if not gone.unread:
+            tell(str(gone))
+        return gone.exit_code
+    except OperatorError as error:
+        tell(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        tell("interrupted")
+        return EXIT_INTERRUPTED
+
+
+def _run(given: list[str], output: IO[str] | None) -> int:
+    try:
         name = _command(given)
         command = cast(Command, importlib.import_module(f"runner.cli.{MODULES.get(name, name)}"))
         parser = argparse.ArgumentParser(
@@ -72,17 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_options(parser)
-        return command.run(parser.parse_args(given[1:]), _console())
-    except OperatorError as error:
-        print(f"runner: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("runner: interrupted", file=sys.stderr)  # noqa: T201
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has left (`| head`); say nothing more to them.
-        sys.stderr.close()
-        return EXIT_USAGE
+        return command.run(parser.parse_args(given[1:]), _console(output))
+    finally:
+        if output:  # a help text may still lie in its buffer
+            output.flush()
 
 
 def _command(given: list[str]) -> str:
@@ -99,9 +108,10 @@ def _command(given: list[str]) -> str:
     return str(parser.parse_args(given[:1]).command)
 
 
-def _console() -> Console:
+def _console(output: IO[str] | None) -> Console:
     # Piped output keeps whole lines: a program reads it, not a person with a narrow window.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    on_terminal = output is not None and output.isatty()
+    return Console(file=output, highlight=False, width=None if on_terminal else 200)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

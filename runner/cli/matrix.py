@@ -17,11 +17,11 @@ from rich.console import Console
 from runner import preflight, wiring
 from runner.cli import options as opt
 from runner.cli.matrix_session import Order, bring_up_to_date, session
+from runner.cli.output import forgiving
 from runner.cli.plan_shown import show_plan
 from runner.cli.pulling import pull_screen
 from runner.cli.run_options import add_run_options, selected
 from runner.cli.run_summary import show_run
-from runner.cli.showing import forgiving
 from runner.config.settings import load_settings
 from runner.errors import (
     EXIT_BUDGET,
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     what = parts(selection, load_settings())
     if options.dry_run:
         return show_plan(console, what, options)
-    forgiving(console)
+    forgiving(console, "`runner status` shows the run")
     if what.players.kind == "live":
         for arm in what.arms.values():
             preflight.check_players(arm, wiring.live_connection(what.settings))

@@ -1,68 +1,16 @@
 """A run outlives whoever watches it: a reader that left, a full disk, a terminal that is gone."""
 
-import os
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from traceback import format_exc, format_exception
-from typing import IO, cast
-
-from rich.console import Console
 
 from runner.cli.board import MatrixDisplay
+from runner.cli.output import tell
 from runner.errors import OperatorError
 from runner.events import Event
 from runner.matrix.driver import Ending
-
-
-class _Forgiving:
-    """A text file; once it cannot be written any more, what is printed goes nowhere."""
-
-    def __init__(self, file: IO[str], tell: Callable[[str], None]) -> None:
-        self._file = file
-        self._tell = tell
-        self._gone = False
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._file, name)
-
-    def write(self, text: str) -> int:
-        self._try(lambda: self._file.write(text))
-        return len(text)
-
-    def flush(self) -> None:
-        self._try(self._file.flush)
-
-    def _try(self, act: Callable[[], object]) -> None:
-        if self._gone:
-            return
-        try:
-            act()
-        except (OSError, ValueError) as error:  # ValueError: it is closed
-            self._gone = True
-            _to_nowhere(self._file)
-            self._tell(f"nothing more can be printed ({error}); `runner status` shows the run")
-
-
-def forgiving(console: Console) -> None:
-    """Let no failure to print end the program; it is told once, on standard error."""
-    console.file = cast(IO[str], _Forgiving(console.file, tell))
-
-
-def _to_nowhere(file: IO[str]) -> None:
-    """What is left in the file's buffer would fail again as the program ends."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, file.fileno())
-        os.close(nowhere)
-
-
-def tell(said: str) -> None:
-    """A line on standard error, if that is there."""
-    with suppress(OSError, ValueError):
-        print(f"runner: {said}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def traced(ending: Ending, journal: Path) -> Ending:
@@ -109,6 +57,6 @@ class Showing:
             return
         try:
             act()
-        except (Exception, SystemExit):  # rich leaves the program when its reader has left
+        except Exception:
             self._mute = True
             tell(f"nothing more is shown, the run goes on:\n{format_exc()}")

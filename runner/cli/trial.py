@@ -21,6 +21,7 @@ from runner.cli import options as opt
 from runner.cli.display import TrialDisplay
 from runner.cli.dry_run import dry_run
 from runner.cli.kinds import badge
+from runner.cli.output import forgiving
 from runner.cli.pulling import pull_screen
 from runner.cli.replay import Asked, from_recording, show_outcome
 from runner.cli.run_options import arm_files
@@ -76,6 +77,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             "the following arguments are required: --arm and --task, or --replay (--arm-file will "
             "do for --arm)"
         )
+    forgiving(console, "`runner show` shows the trial")
     given = load_settings()
     files = () if options.replay else arm_files(options)
     catalogue = load_catalogue(given, files)

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from commandline import runner
+from commandline import runner, start
 from fast_image import TASKS, ensure_fast_images
 
 from runner.sandbox.engine import Engine
@@ -48,3 +48,23 @@ def test_a_stored_change_can_be_brought_as_a_file(results: Path) -> None:
     done = command(results, "judge", "--change", str(path), "--task", "S1")
     assert done.returncode == 0
     assert done.stdout.splitlines()[0] == "PASSED"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("judge", "scripted-D-S1-0-1"), 0),
+        (("judge", "scripted-D-S1-0-2"), 1),
+        (("trial", "--arm", "A", "--task", "S1", "--models", "scripted"), 0),
+    ],
+)
+def test_work_whose_reader_has_left_comes_to_the_same_end(
+    results: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    with start(results, *arguments, RUNNER_TASKS_DIR=str(TASKS)) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, said = process.communicate(timeout=300)
+    assert (process.returncode, said.count("nothing more can be printed")) == (code, 1), said
+    if arguments[0] == "trial":
+        assert '"status":"solved"' in (results / "journal" / "scripted-A-S1-0-1.jsonl").read_text()
