@@ -5,14 +5,12 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from runner.agent.text import first_line
-from runner.cli.summary import ask
-from runner.config.settings import Settings
 
 OPEN = """
     select run_id, state, reason, lock::varchar, session::varchar,
@@ -31,9 +29,9 @@ ALSO = {
 OF_MONEY = re.compile(r"the (run|arm)'s limit of \$|the limit of arm .* is reached")
 
 
-def show_open_runs(console: Console, settings: Settings) -> None:
-    """Print them; nothing when there are none."""
-    if not (rows := ask(settings, OPEN)):
+def show_open_runs(console: Console, rows: Sequence[tuple[object, ...]]) -> None:
+    """Print those that `OPEN` found; nothing when there are none."""
+    if not rows:
         return
     console.print("\n[bold]Runs to go on with[/]")
     me = "runner" if shutil.which("runner") else sys.argv[0]

@@ -10,14 +10,14 @@ from rich.table import Table as Grid
 
 from runner.cli import options as opt
 from runner.cli.kinds import marked
-from runner.cli.open_runs import show_open_runs
+from runner.cli.open_runs import OPEN, show_open_runs
 from runner.cli.running import show_running
 from runner.cli.sql import as_table
 from runner.config.rates import load_cards
-from runner.config.settings import Settings, load_settings
+from runner.config.settings import load_settings
 from runner.errors import EXIT_OK
 from runner.ledger.database import rebuild, sync
-from runner.ledger.duck import query
+from runner.ledger.duck import Table, reader
 
 CELLS = """
     select arm, task, provider_kind as kind, attempts, successes as solved,
@@ -60,18 +60,21 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if not settings.database.exists():
         console.print("nothing has been run yet; try `make demo`")
         return EXIT_OK
+    with reader(settings.database, wait_s=settings.db_wait_s) as ask:
+        cells = ask(CELLS, {"card": settings.card})
+        latest = ask(LATEST, {"card": settings.card, "last": options.last})
+        open_runs = ask(OPEN, {})
     console.print(f"[bold]Cells[/]  USD by the card {settings.card}")
-    console.print(grid(settings, CELLS, card=settings.card))
+    console.print(grid(cells))
     console.print("\n[bold]Latest trials[/]")
-    console.print(grid(settings, LATEST, card=settings.card, last=options.last))
-    show_open_runs(console, settings)
+    console.print(grid(latest))
+    show_open_runs(console, open_runs.rows)
     for path in done.torn:
         console.print(f"{path}: a torn last line was left out; it was never confirmed")
     return EXIT_OK
 
 
-def grid(settings: Settings, sql: str, **parameters: object) -> Grid:
-    """A query's rows as a table; simulated cells say so in their kind."""
-    found = query(settings.database, sql, wait_s=settings.db_wait_s, parameters=parameters)
+def grid(found: Table) -> Grid:
+    """An answer as a table for the eye; simulated cells say so in their kind."""
     rows = [tuple(marked(value) for value in row) for row in found.rows]
     return as_table(found.columns, rows)

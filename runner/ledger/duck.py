@@ -3,8 +3,9 @@
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -61,19 +62,35 @@ def query(
         UsageError: the SQL is wrong, writes, or is not one statement.
         EnvironmentProblem: there is no database, or it cannot be read (see `opened`).
     """
+    with reader(path, wait_s=wait_s) as ask:
+        return ask(sql, parameters or {})
+
+
+@contextlib.contextmanager
+def reader(path: Path, *, wait_s: float) -> Iterator[Callable[[str, Mapping[str, object]], Table]]:
+    """What `query` does, for several statements on one opening of the file.
+
+    Opening a large file takes longer than most questions about it.
+    """
     if not path.exists():
         raise EnvironmentProblem(f"no database at {path} yet: run a trial, or {REBUILD}")
     with opened(path, read_only=True, wait_s=wait_s) as connection:
-        try:
-            if len(connection.extract_statements(sql)) != 1:
-                raise UsageError("give one SQL statement")
-            cursor = connection.execute(sql, dict(parameters or {}))
-            columns = tuple(column[0] for column in cursor.description or ())
-            return Table(columns, tuple(cursor.fetchall()))
-        except (duckdb.IOException, duckdb.FatalException):
-            raise
-        except duckdb.Error as error:
-            raise UsageError(f"SQL: {error}") from error
+        yield partial(_answer, connection)
+
+
+def _answer(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]
+) -> Table:
+    try:
+        if len(connection.extract_statements(sql)) != 1:
+            raise UsageError("give one SQL statement")
+        cursor = connection.execute(sql, dict(parameters))
+        columns = tuple(column[0] for column in cursor.description or ())
+        return Table(columns, tuple(cursor.fetchall()))
+    except (duckdb.IOException, duckdb.FatalException):
+        raise
+    except duckdb.Error as error:
+        raise UsageError(f"SQL: {error}") from error
 
 
 def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
