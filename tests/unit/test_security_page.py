@@ -16,6 +16,7 @@ from runner.scripted.cheats import load_attacks
 PAGE = ALL["docs/security.md"]
 WON, LOST = Side(True, ""), Side(False, "")
 MOST_MINUTES = 15.0
+WITH_A_SOLUTION = ("TINY", "T1", "T2", "T3")
 USERS = ("agent", "judge", "tests")
 
 
@@ -41,8 +42,21 @@ def all_is_well() -> Results:
 
 def test_the_table_is_the_one_a_run_prints_in_which_nothing_is_a_fault() -> None:
     found = all_is_well()
-    ((_, shown),) = FENCE.findall(section(PAGE, "What comes of it"))
+    (_, shown), _ = FENCE.findall(section(PAGE, "What comes of it"))
     assert shown == table_text(rows(found.outcomes), totals(found)) + "\n"
+
+
+def test_what_the_whole_judge_says_of_honest_work_is_what_a_run_prints_when_all_is_well() -> None:
+    found = Results()
+    for work in honest_variants():
+        found.add(Honesty(work.id, solved=True, passed=True, heard=True, why=""))
+    for task in WITH_A_SOLUTION:
+        found.add(Honesty(f"{task}.oracle", solved=True, passed=True, heard=True, why=""))
+        found.add(Honesty(f"{task}.nop", solved=False, passed=False, heard=True, why=""))
+    _, (_, shown) = FENCE.findall(section(PAGE, "What comes of it"))
+    printed = table_text(rows(found.outcomes), totals(found)).splitlines()
+    honest, nothing = (line for line in printed if line.startswith(("honest", "nothing")))
+    assert shown == f"{honest}\n{nothing}\n"
 
 
 def test_every_class_is_listed_with_what_it_tries() -> None:
