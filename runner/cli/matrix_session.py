@@ -1,8 +1,8 @@
 """A session of `runner matrix`: who runs its attempts, who is shown what, how it is stopped."""
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from types import FrameType
@@ -24,6 +24,7 @@ from runner.matrix.attempts import Trials
 from runner.matrix.board import Board
 from runner.matrix.driver import Ending, Session, drive
 from runner.matrix.engine import Cell, Need, Outcome, StopAsked, TrialEngine
+from runner.matrix.glimpses import Glimpses
 from runner.matrix.here import Gate, LocalEngine
 from runner.matrix.history import history_of
 from runner.matrix.remote import work_of
@@ -75,8 +76,9 @@ def session(
         record_all((event,))
 
     gate = Gate()
+    glimpses = Glimpses(journal.path, board, lambda text: console.print(text, markup=False))
     engine = (
-        cluster_engine(what, order, record_all, board)
+        cluster_engine(what, order, record_all, glimpses)
         if order.cluster
         else local_engine(what, there, order, accounts, slots, record, gate)
     )
@@ -89,7 +91,7 @@ def session(
             *(record, run.run_id, what.goal, jobs, here),
             *(order.money, order.selection, order.cluster),
         )
-        with display.shown():
+        with display.shown(), glimpses if order.cluster else nullcontext():
             ending = traced(driven(work, gate, there), journal.path)
             finish(record, run.run_id, ending)
     finally:
@@ -126,7 +128,9 @@ def local_engine(
     return LocalEngine(order.jobs, what.settings.ollama_slots, trials.run)
 
 
-def cluster_engine(what: Parts, order: Order, record: RecordAll, board: Board) -> TrialEngine:
+def cluster_engine(
+    what: Parts, order: Order, record: RecordAll, watch: Callable[[Event], None]
+) -> TrialEngine:
     """The workers of a scheduler.
 
     Raises:
@@ -146,7 +150,7 @@ def cluster_engine(what: Parts, order: Order, record: RecordAll, board: Board) -
             what.arms[attempt.cell.arm].lead.model,
         ),
     )
-    return engine_class()(str(order.cluster), run, record, watch=board.glimpse)
+    return engine_class()(str(order.cluster), run, record, watch=watch)
 
 
 def driven(work: Session, gate: Gate, there: Benches) -> Ending:

@@ -29,6 +29,7 @@ from runner.ledger.standing import Standing, standing
 from runner.matrix.board import Board
 from runner.matrix.board_view import BoardView
 from runner.matrix.engine import Attempt, Cell
+from runner.matrix.glimpses import glimpsed
 from runner.matrix.history import LAST_ENDED, History, ended_view
 
 _NOT_SHOWN = frozenset({"CheckDone"})
@@ -72,6 +73,8 @@ def journal_view(
             board(event, at)
     if board is None:
         return None
+    for at, glimpse in glimpsed(path):
+        board.glimpse(glimpse, at)
     view = board.view()
     # Most events bear no time: since when a trial does what it does is not known here.
     return replace(view, in_flight=tuple(replace(each, since_s=0.0) for each in view.in_flight))

@@ -27,6 +27,8 @@ from runner.matrix.outlook import Outlook, Record, outlook
 from runner.matrix.schedule import Goal, Tally, counts, reached
 from runner.types import JsonObject, ProviderKind
 
+Glimpse = TrialStarted | Phase | ToolUsed | Waited
+
 
 class Board:
     """Call it with each event of one run, from any thread; `view` says how things stand.
@@ -78,16 +80,19 @@ class Board:
                     if flight := self._flights.get(event.trial_id):
                         flight.fold(event, moment)
 
-    def glimpse(self, event: Event) -> None:
+    def glimpse(self, event: Event, at: float | None = None) -> None:
         """Take in what a trial elsewhere does now, for the eye only: all of it comes again.
 
         What costs money is counted then, and what has been given up stays so.
         """
         with self._lock:
-            if isinstance(event, TrialStarted | Phase | ToolUsed | Waited) and (
-                flight := self._flights.get(event.trial_id)
-            ):
-                flight.fold(event, self._clock())
+            if isinstance(event, Glimpse) and (flight := self._flights.get(event.trial_id)):
+                flight.fold(event, self._clock() if at is None else at)
+
+    def flying(self) -> frozenset[str]:
+        """The trials in flight."""
+        with self._lock:
+            return frozenset(self._flights)
 
     def begin_after(self, past: History) -> None:
         """Take in what was before; to be called before any session or attempt."""

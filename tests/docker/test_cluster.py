@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from commandline import ROOT, start
+from commandline import ROOT, runner, start
 from fast_image import TASKS, ensure_fast_images
 from run_record import ended, events_of, faults_in, record_of
 
@@ -83,6 +83,7 @@ def test_a_run_completes_though_a_worker_is_killed_and_counts_each_attempt_once(
     where = ("--cluster", cluster.address)
     with start(results, *RUN, *MODELS, *where, RUNNER_TASKS_DIR=str(TASKS)) as command:
         until(lambda: cluster.asked(1) and cluster.asked(2))
+        until(lambda: "bash" in runner(results, "status").stdout)  # in another terminal
         cluster.workers[0].kill()
         out, err = command.communicate(timeout=600)
     assert command.returncode == 0, out + err
