@@ -30,12 +30,17 @@ _ALIKE = """
     FROM trials LEFT JOIN priced USING (trial_id)
     WHERE run_id = $run GROUP BY ALL ORDER BY ALL
 """
+# The latest first, their money after: a subquery for each prices every trial of the run.
 _LAST = """
-    SELECT trial_id, arm, task, trial, attempt, status, success, iterations, wall_s, reason,
-        (SELECT coalesce(sum(coalesce(costs.usd, costs.lost_usd)), 0) FROM costs
-         WHERE costs.trial_id = trials.trial_id AND card = $card)
-    FROM trials WHERE run_id = $run AND ended_at IS NOT NULL
-    ORDER BY ended_at DESC, rowid DESC LIMIT $last
+    WITH latest AS (
+        SELECT *, rowid AS place FROM trials
+        WHERE run_id = $run AND ended_at IS NOT NULL
+        ORDER BY ended_at DESC, rowid DESC LIMIT $last
+    )
+    SELECT latest.trial_id, arm, task, trial, attempt, status, success, iterations, wall_s, reason,
+        coalesce(sum(coalesce(costs.usd, costs.lost_usd)), 0)
+    FROM latest LEFT JOIN costs ON costs.trial_id = latest.trial_id AND card = $card
+    GROUP BY ALL ORDER BY any_value(ended_at) DESC, any_value(place) DESC
 """
 _ISSUED = "SELECT run_id, trial_id, arm, task, trial, attempt, usd FROM issued WHERE run_id = $run"
 
