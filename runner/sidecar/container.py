@@ -39,8 +39,13 @@ _HEALTH = {
         "import socket; socket.create_connection(('127.0.0.1', 11434), 9)",
     ],
 }
-# Its first minute is looked at more often: by default each 5 s.
-_HEALTH_TIMES_NS = {"interval": 30_000_000_000, "start_period": 60_000_000_000}
+# The first look is an interval after the start. In the first minute a failure does not count, and
+# engines from 25 on look each 5 s.
+_HEALTH_TIMES_NS = {
+    "interval": 10_000_000_000,
+    "timeout": 10_000_000_000,
+    "start_period": 60_000_000_000,
+}
 _NAME_TAKEN = "is already in use by container"
 
 

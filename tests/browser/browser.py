@@ -21,7 +21,7 @@ PORT = re.compile(rb"started successfully on port (\d+)")
 KEYS = {
     "enter": "\ue007", "escape": "\ue00c", "tab": "\ue004", "space": " ", "down": "\ue015",
 }  # fmt: skip
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 class BrowserProblem(Exception):

@@ -6,7 +6,9 @@ import tarfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -133,10 +135,16 @@ def test_it_is_bound_to_this_machine_capable_of_nothing_and_started_again_when_i
 
 
 def test_docker_finds_it_healthy(engine: Engine, there: Sidecar) -> None:
-    deadline = time.monotonic() + 30
-    while (health := state_of(engine, there.name)["State"]["Health"])["Status"] != "healthy":
-        assert time.monotonic() < deadline, health
-        time.sleep(0.2)  # the engine's own clock decides when it looks
+    state = state_of(engine, there.name)
+    # An event of before is told again, and the wait ends long after the first look is due.
+    looks = engine.client.events(
+        since=int(datetime.fromisoformat(state["Created"][:19] + "+00:00").timestamp()),
+        until=int(time.time() + 120),
+        filters={"container": there.name, "event": "health_status"},
+        decode=True,
+    )
+    with closing(looks):
+        assert next(looks, {}).get("Action") == "health_status: healthy"
 
 
 def test_it_is_found_again_and_left_as_it_is(engine: Engine) -> None:

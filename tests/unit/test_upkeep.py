@@ -8,7 +8,7 @@ import pytest
 from runner.errors import EnvironmentProblem
 from runner.matrix.upkeep import Upkeep
 
-SOON_S = 10.0
+SOON_S = 60.0
 
 
 class Database:
