@@ -4,6 +4,10 @@ example: runner status
 """
 
 import argparse
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -13,11 +17,12 @@ from runner.cli.kinds import marked
 from runner.cli.open_runs import OPEN, show_open_runs
 from runner.cli.running import show_running
 from runner.cli.sql import as_table
-from runner.config.rates import load_cards
+from runner.config.rates import RateCard, load_cards
 from runner.config.settings import load_settings
-from runner.errors import EXIT_OK
-from runner.ledger.database import rebuild, sync
-from runner.ledger.duck import Table, reader
+from runner.errors import EXIT_OK, OperatorError
+from runner.ledger.database import look, rebuild, sync
+from runner.ledger.duck import Ask, Table, reader
+from runner.ledger.update import Known
 
 CELLS = """
     select arm, task, provider_kind as kind, attempts, successes as solved,
@@ -46,32 +51,71 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--last", type=opt.whole(0), default=15, help="how many trials to list")
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What the database says: cells, the latest trials, runs to go on with."""
+
+    cells: Table
+    latest: Table
+    open_runs: Table
+
+
 def run(options: argparse.Namespace, console: Console) -> int:
     """Print what is running, cells and the latest trials."""
     settings = load_settings()
     cards = load_cards(settings.rates_dir)
     card = opt.chosen("rate card", settings.card, cards)
-    # First: it hardly waits for a database that somebody holds.
-    show_running(console, settings.journals, settings.database, cards, card)
-    bring = rebuild if options.rebuild else sync
-    done = bring(settings.database, settings.journals, cards, wait_s=settings.db_wait_s)
+    database, wait_s = settings.database, settings.db_wait_s
+    # One opening for all that is asked of the database: an opening takes longer than most
+    # questions. The answers stand unless there is something to bring in, and mostly there is not:
+    # who writes a journal does that.
+    with ExitStack() as opening:
+        said, has = at_once(opening, database, cards, card.id, options.last)
+        # Before anything waits for a database that somebody holds.
+        show_running(console, settings.journals, database, cards, card)
     if options.rebuild:
-        console.print(f"rebuilt {settings.database} from the journals: {len(done.trials)} trials")
-    if not settings.database.exists():
+        done = rebuild(database, settings.journals, cards, wait_s=wait_s)
+        console.print(f"rebuilt {database} from the journals: {len(done.trials)} trials")
+    else:
+        done = sync(database, settings.journals, cards, wait_s=wait_s, has=has)
+    if not database.exists():
         console.print("nothing has been run yet; try `make demo`")
         return EXIT_OK
-    with reader(settings.database, wait_s=settings.db_wait_s) as ask:
-        cells = ask(CELLS, {"card": settings.card})
-        latest = ask(LATEST, {"card": settings.card, "last": options.last})
-        open_runs = ask(OPEN, {})
-    console.print(f"[bold]Cells[/]  USD by the card {settings.card}")
-    console.print(grid(cells))
+    if said is None or done.wrote:
+        with reader(database, wait_s=wait_s) as ask:
+            said = answers(ask, card.id, options.last)
+    console.print(f"[bold]Cells[/]  USD by the card {card.id}")
+    console.print(grid(said.cells))
     console.print("\n[bold]Latest trials[/]")
-    console.print(grid(latest))
-    show_open_runs(console, open_runs.rows)
+    console.print(grid(said.latest))
+    show_open_runs(console, said.open_runs.rows)
     for path in done.torn:
         console.print(f"{path}: a torn last line was left out; it was never confirmed")
     return EXIT_OK
+
+
+def at_once(
+    opening: ExitStack, database: Path, cards: Mapping[str, RateCard], card: str, last: int
+) -> tuple[Answers | None, Known | None]:
+    """What the database says as it is, and how far that is; open until `opening` ends.
+
+    Nothing when it is not there, not ready, or held by somebody: bringing it up to date mends
+    that, or says what is wrong.
+    """
+    try:
+        ask = opening.enter_context(reader(database, wait_s=0.0))
+        return answers(ask, card, last), look(database, cards, wait_s=0.0)
+    except OperatorError:
+        return None, None
+
+
+def answers(ask: Ask, card: str, last: int) -> Answers:
+    """What the database says, by the prices of `card`, with so many of the latest trials."""
+    return Answers(
+        cells=ask(CELLS, {"card": card}),
+        latest=ask(LATEST, {"card": card, "last": last}),
+        open_runs=ask(OPEN, {}),
+    )
 
 
 def grid(found: Table) -> Grid:

@@ -16,18 +16,22 @@ from runner.errors import EnvironmentProblem
 from runner.ledger.duck import DatabaseBusy, opened
 from runner.ledger.gather import STEP_BYTES
 from runner.ledger.tables import OlderTables
-from runner.ledger.update import Target, bring, known, no_folder
+from runner.ledger.update import Known, Target, bring, known, no_folder
 
 _WAIT_S = 30.0
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What an update brought: trials written, trials still running, journals with torn ends."""
+    """What an update brought: trials written, trials still running, journals with torn ends.
+
+    `wrote` says whether the database was written at all.
+    """
 
     trials: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
     torn: tuple[Path, ...] = ()
+    wrote: bool = False
 
 
 def ingest(
@@ -37,22 +41,31 @@ def ingest(
     *,
     wait_s: float = _WAIT_S,
     step_bytes: int = STEP_BYTES,
+    has: Known | None = None,
 ) -> Ingested:
     """Write what is new in these journals; does not open for writing without need.
 
     A trial without an end is left out while its journal has a writer; without one, its runner
     died. Waits up to `wait_s` seconds for the file each time it needs it; memory is bounded by
-    `step_bytes` of events, and by those of the trials under way.
+    `step_bytes` of events, and by those of the trials under way. `has` is what `look` gave a
+    moment ago, if it was asked.
 
     Raises:
         EnvironmentProblem: a journal or the database cannot be read or written, is held by
             another process, or is from a newer runner.
     """
     target = Target(db_path, cards, wait_s, step_bytes)
-    marks, current = known(target)
-    haul = bring(target, list(journals), marks, current=current)
+    haul = bring(target, list(journals), has or known(target))
     running = (trial_id for ids in haul.running.values() for trial_id in ids)
-    return Ingested(tuple(haul.trials), tuple(running), tuple(haul.torn))
+    return Ingested(tuple(haul.trials), tuple(running), tuple(haul.torn), haul.wrote)
+
+
+def look(db_path: Path, cards: Mapping[str, RateCard], *, wait_s: float = _WAIT_S) -> Known:
+    """How far the database is; for who has it open already, and wants `sync` to open it no more.
+
+    Raises what `ingest` raises.
+    """
+    return known(Target(db_path, cards, wait_s, STEP_BYTES))
 
 
 def sync(
@@ -61,13 +74,14 @@ def sync(
     cards: Mapping[str, RateCard],
     *,
     wait_s: float = _WAIT_S,
+    has: Known | None = None,
 ) -> Ingested:
-    """Write what is new in any journal of the folder.
+    """Write what is new in any journal of the folder; `has` is as `ingest` takes it.
 
     A database of an older version of this program is made anew. Raises what `ingest` raises.
     """
     try:
-        return ingest(db_path, _journals(journal_dir), cards, wait_s=wait_s)
+        return ingest(db_path, _journals(journal_dir), cards, wait_s=wait_s, has=has)
     except OlderTables:
         return rebuild(db_path, journal_dir, cards, wait_s=wait_s)
 

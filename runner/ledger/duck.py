@@ -29,6 +29,9 @@ class Table:
     rows: tuple[tuple[object, ...], ...]
 
 
+Ask = Callable[[str, Mapping[str, object]], Table]
+
+
 @contextlib.contextmanager
 def opened(path: Path, *, read_only: bool, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the file, closed (and the file released) at the end.
@@ -67,7 +70,7 @@ def query(
 
 
 @contextlib.contextmanager
-def reader(path: Path, *, wait_s: float) -> Iterator[Callable[[str, Mapping[str, object]], Table]]:
+def reader(path: Path, *, wait_s: float) -> Iterator[Ask]:
     """What `query` does, for several statements on one opening of the file.
 
     Opening a large file takes longer than most questions about it.

@@ -18,17 +18,23 @@ from runner.ledger.steps import read_marks
 from runner.ledger.tables import check_version, is_empty
 from runner.types import JsonObject, ProviderKind
 
-# Times that are not known, of a trial whose runner died, count as none.
+# Times that are not known, of a trial whose runner died, count as none. Money is summed in its
+# own right: summed for each trial first, it takes twice as long.
 _ALIKE = """
-    WITH priced AS (
-        SELECT trial_id, sum(coalesce(costs.usd, costs.lost_usd)) AS usd FROM costs
-        SEMI JOIN (SELECT trial_id FROM trials WHERE run_id = $run) USING (trial_id)
-        WHERE card = $card GROUP BY trial_id
+    WITH mine AS (
+        SELECT *, coalesce(detail->>'limit', '') AS capped FROM trials WHERE run_id = $run
+    ),
+    ended AS (
+        SELECT arm, task, status, success, capped, count(*) AS number,
+            sum(coalesce(wall_s + coalesce(wait_s, 0), 0)) AS busy_s
+        FROM mine GROUP BY ALL
+    ),
+    spent AS (
+        SELECT arm, task, status, success, capped, sum(coalesce(usd, lost_usd)) AS usd
+        FROM costs JOIN mine USING (trial_id) WHERE card = $card GROUP BY ALL
     )
-    SELECT arm, task, status, success, detail->>'limit', count(*),
-        sum(coalesce(wall_s + coalesce(wait_s, 0), 0)), coalesce(sum(usd), 0)
-    FROM trials LEFT JOIN priced USING (trial_id)
-    WHERE run_id = $run GROUP BY ALL ORDER BY ALL
+    SELECT arm, task, status, success, capped, number, busy_s, coalesce(usd, 0)
+    FROM ended LEFT JOIN spent USING (arm, task, status, success, capped) ORDER BY ALL
 """
 # The latest first, their money after: a subquery for each prices every trial of the run.
 _LAST = """
@@ -148,7 +154,7 @@ def _standing(
 
 def _alike(row: tuple[Any, ...]) -> Alike:
     arm, task, status, success, limit, number, busy_s, usd = row
-    detail = {} if limit is None else {"limit": limit}
+    detail = {"limit": limit} if limit else {}
     return Alike(arm, task, _end("", status, success, 0, busy_s, "", detail), number, usd)
 
 

@@ -42,6 +42,17 @@ class Target:
     step_bytes: int
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the database has: the journals' marks by file name.
+
+    `current` says whether views, prices and intervals are what they should be.
+    """
+
+    marks: Mapping[str, Mark]
+    current: bool
+
+
 @dataclass
 class Haul:
     """What has been read: steps not yet written, and what to tell about the rest."""
@@ -56,32 +67,31 @@ class Haul:
     wrote: bool = False
 
 
-def known(target: Target) -> tuple[dict[str, Mark], bool]:
-    """The marks by file name, and whether views, prices and intervals are what they should be.
+def known(target: Target) -> Known:
+    """What the database has, by one look at it.
 
     Raises:
         OlderTables: the database is from an older program.
         EnvironmentProblem: it is from a newer one, or cannot be read.
     """
     if not target.path.exists():
-        return {}, False
+        return Known({}, current=False)
     with opened(target.path, read_only=True, wait_s=target.wait_s) as connection:
         if is_empty(connection):
-            return {}, False
+            return Known({}, current=False)
         check_version(connection, target.path)
         current = has_views(connection) and has_rates(connection, target.cards)
-        return read_marks(connection), current and has_intervals(connection)
+        return Known(read_marks(connection), current and has_intervals(connection))
 
 
-def bring(
-    target: Target, paths: Sequence[Path], marks: Mapping[str, Mark], *, current: bool
-) -> Haul:
-    """Write what is new in these journals; `marks` and `current` are as `known` gives them.
+def bring(target: Target, paths: Sequence[Path], has: Known) -> Haul:
+    """Write what is new in these journals since the database had what it `has`.
 
     Raises:
         EnvironmentProblem: a journal or the database cannot be read or written.
     """
     haul = Haul()
+    marks = has.marks
     # DuckDB works in its own thread, so that reading and writing take a processor each.
     with ThreadPoolExecutor(1, "ledger") as beside:
         while paths:
@@ -91,9 +101,10 @@ def bring(
             _written(haul)
             paths, haul.overtaken = haul.overtaken, []
             if paths:
-                marks, _ = known(target)
-    if haul.wrote or not current:
+                marks = known(target).marks
+    if haul.wrote or not has.current:
         _finish(target)
+        haul.wrote = True
     return haul
 
 

@@ -26,7 +26,7 @@ def db(tmp_path: Path) -> Path:
 
 def test_a_trial_becomes_rows_in_every_table(db: Path, folder: Path) -> None:
     path = write_journal(folder, "r1", trial("t1"))
-    assert ingest(db, [path], CARDS) == Ingested(trials=("t1",))
+    assert ingest(db, [path], CARDS) == Ingested(trials=("t1",), wrote=True)
     assert ask(db, "SELECT arm, status, success, iterations, wall_s, reason FROM trials") == [
         ("C", "solved", True, 2, 10.0, "because")
     ]
@@ -132,10 +132,10 @@ def test_a_running_trial_waits_until_its_writer_has_ended(db: Path, folder: Path
     with Journal.create(folder / "r1.jsonl") as journal:
         for event in (*trial("t1"), started("t2")):
             journal.append(event)
-        assert sync(db, folder, CARDS) == Ingested(trials=("t1",), running=("t2",))
-        assert rebuild(db, folder, CARDS) == Ingested(trials=("t1",), running=("t2",))
+        assert sync(db, folder, CARDS) == Ingested(trials=("t1",), running=("t2",), wrote=True)
+        assert rebuild(db, folder, CARDS) == Ingested(trials=("t1",), running=("t2",), wrote=True)
         assert ask(db, "SELECT trial_id FROM trials") == [("t1",)]
-    assert sync(db, folder, CARDS) == Ingested(trials=("t2",))
+    assert sync(db, folder, CARDS) == Ingested(trials=("t2",), wrote=True)
     assert ask(db, "SELECT trial_id, status FROM trials ORDER BY 1") == [
         ("t1", "solved"),
         ("t2", "infra"),

@@ -56,6 +56,26 @@ def test_a_full_disk_is_named_without_a_traceback(tmp_path: Path) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_a_command_that_only_prints_has_printed_all_of_it_when_it_ends(tmp_path: Path) -> None:
+    (tmp_path / "journal").mkdir()
+
+    def sql(asked: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*RUNNER, "sql", "--csv", asked],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "RUNNER_RESULTS": str(tmp_path), "PYTHONUNBUFFERED": ""},
+        )
+
+    ended = sql("select range as n from range(50000)")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.split() == ["n", *map(str, range(50_000))]
+    wrong = sql("select nothing")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("runner: SQL: ")
+
+
 def test_standard_output_that_fails_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Full())
     console = Console(file=standard_output())
