@@ -38,6 +38,7 @@ def serve() -> None:
             sys.exit(_become(request))
         answers.write(json.dumps(reply) + "\n")
         answers.flush()
+    gc.unfreeze()  # at an end, DuckDB takes what is still frozen for leaked, and says so at length
 
 
 def _ended(pid: int) -> int | None:
