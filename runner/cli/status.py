@@ -70,7 +70,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     # questions. The answers stand unless there is something to bring in, and mostly there is not:
     # who writes a journal does that.
     with ExitStack() as opening:
-        said, has = at_once(opening, database, cards, card.id, options.last)
+        said, has = None, None
+        if not options.rebuild:
+            said, has = at_once(opening, database, cards, card.id, options.last)
         # Before anything waits for a database that somebody holds.
         show_running(console, settings.journals, database, cards, card)
     if options.rebuild:
@@ -99,14 +101,17 @@ def at_once(
 ) -> tuple[Answers | None, Known | None]:
     """What the database says as it is, and how far that is; open until `opening` ends.
 
-    Nothing when it is not there, not ready, or held by somebody: bringing it up to date mends
-    that, or says what is wrong.
+    Nothing when it is not there, not ready, damaged, or held by somebody: bringing it up to date
+    mends that, or says what is wrong.
     """
     try:
-        ask = opening.enter_context(reader(database, wait_s=0.0))
-        return answers(ask, card, last), look(database, cards, wait_s=0.0)
+        with ExitStack() as asked:
+            ask = asked.enter_context(reader(database, wait_s=0.0))
+            found = answers(ask, card, last), look(database, cards, wait_s=0.0)
+            opening.enter_context(asked.pop_all())
     except OperatorError:
         return None, None
+    return found
 
 
 def answers(ask: Ask, card: str, last: int) -> Answers:

@@ -47,6 +47,10 @@ def opened(path: Path, *, read_only: bool, wait_s: float) -> Iterator[duckdb.Duc
         yield connection
     except (duckdb.IOException, duckdb.FatalException) as error:
         raise unwritable(path, error) from error
+    except duckdb.Error as error:
+        if _is_damage(error):
+            raise _unusable(path, error) from error
+        raise
     finally:
         with contextlib.suppress(duckdb.Error):
             connection.close()
@@ -93,6 +97,8 @@ def _answer(
     except (duckdb.IOException, duckdb.FatalException):
         raise
     except duckdb.Error as error:
+        if _is_damage(error):
+            raise
         raise UsageError(f"SQL: {error}") from error
 
 
@@ -114,6 +120,11 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
 def _is_busy(error: duckdb.Error) -> bool:
     said = ("Could not set lock", "different configuration", "is already attached")
     return any(words in str(error) for words in said)
+
+
+def _is_damage(error: duckdb.Error) -> bool:
+    """Whether a part of the file is not what was written; DuckDB has no class for that."""
+    return "Corrupt database file" in str(error)
 
 
 def _busy(path: Path, error: duckdb.Error) -> DatabaseBusy:
